@@ -1,0 +1,172 @@
+//! The registry's configuration, as it crosses the border to the component.
+//!
+//! The host makes it from its own files and flags and hands it over as JSON in
+//! the variable [`VARIABLE`]; the component parses it once per instance into
+//! [`Upstreams`].
+
+use crate::upstream::{UpstreamError, Upstreams};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// The variable that holds the JSON of a [`Registry`].
+pub const VARIABLE: &str = "ledge_registry";
+
+/// How long a tag is fresh unless configured otherwise, in seconds: ten minutes, so
+/// that a rollout asks the origin once, and a moved tag is seen within a coffee break.
+pub const DEFAULT_FRESH_SECONDS: u64 = 600;
+
+/// What the registry component is told.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Registry {
+    /// The upstream of requests that name none.
+    #[serde(default)]
+    pub default_upstream: Option<String>,
+    /// All the upstreams there are.
+    #[serde(default)]
+    pub upstreams: Vec<Upstream>,
+}
+
+/// One registry that is mirrored.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Upstream {
+    /// What `ns=` and path prefixes call it: `docker.io`.
+    pub name: String,
+    /// Other names for it: `index.docker.io`.
+    #[serde(default)]
+    pub aliases: Vec<String>,
+    /// `scheme://authority`, no path; tried in order.
+    pub endpoints: Vec<String>,
+    /// Put before names of one component: `library` at docker.io.
+    #[serde(default)]
+    pub official_prefix: Option<String>,
+    /// With credentials an upstream is private: what came from it is served only
+    /// through the repository that fetched it.
+    #[serde(default)]
+    pub credentials: Option<Credentials>,
+    /// `host` or `host:port` that may get the password as a token realm.
+    #[serde(default)]
+    pub trusted_hosts: Vec<String>,
+    /// How long a tag is fresh, in seconds.
+    #[serde(default = "default_fresh_seconds")]
+    pub fresh_seconds: u64,
+}
+
+/// A user's name and password. Its `Debug` shows neither.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Credentials {
+    /// The user's name.
+    pub username: String,
+    /// The password, or a personal access token.
+    pub password: String,
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Credentials(***)")
+    }
+}
+
+/// Why a configuration cannot be used. The text shows no secret.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The JSON is no [`Registry`].
+    #[error("the registry's configuration is not readable at line {line}, column {column}")]
+    Json {
+        /// Line of the fault, from 1.
+        line: usize,
+        /// Column of the fault, from 1.
+        column: usize,
+    },
+    /// An upstream cannot be used.
+    #[error(transparent)]
+    Upstream(#[from] UpstreamError),
+}
+
+impl Registry {
+    /// Parses the JSON and indexes what it says.
+    ///
+    /// # Errors
+    /// The JSON is no `Registry`, or an upstream's name or endpoint is malformed.
+    pub fn parse(json: &str) -> Result<Upstreams, ConfigError> {
+        // serde's own message may quote a value, and so a password.
+        let registry: Self = serde_json::from_str(json).map_err(|error| ConfigError::Json {
+            line: error.line(),
+            column: error.column(),
+        })?;
+        Ok(Upstreams::new(registry)?)
+    }
+}
+
+const fn default_fresh_seconds() -> u64 {
+    DEFAULT_FRESH_SECONDS
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn survives_the_border() {
+        let registry = Registry {
+            default_upstream: Some("docker.io".to_owned()),
+            upstreams: vec![Upstream {
+                name: "docker.io".to_owned(),
+                aliases: vec!["index.docker.io".to_owned()],
+                endpoints: vec!["https://registry-1.docker.io".to_owned()],
+                official_prefix: Some("library".to_owned()),
+                credentials: Some(Credentials {
+                    username: "me".to_owned(),
+                    password: "hunter2".to_owned(),
+                }),
+                trusted_hosts: vec!["auth.docker.io".to_owned()],
+                fresh_seconds: 5,
+            }],
+        };
+        let json = serde_json::to_string(&registry).expect("serialises");
+        let again: Registry = serde_json::from_str(&json).expect("parses");
+        assert_eq!(again, registry);
+        assert!(Registry::parse(&json).is_ok());
+        let shown = format!("{registry:?}");
+        assert!(
+            !shown.contains("hunter2") && !shown.contains("\"me\""),
+            "{shown}"
+        );
+    }
+
+    #[test]
+    fn defaults_are_few() {
+        let json = r#"{"upstreams":[{"name":"ghcr.io","endpoints":["https://ghcr.io"]}]}"#;
+        let registry: Registry = serde_json::from_str(json).expect("parses");
+        assert_eq!(registry.upstreams[0].fresh_seconds, 600);
+        assert_eq!(registry.default_upstream, None);
+    }
+
+    #[test]
+    fn errors_show_where_and_no_secret() {
+        let rows = [
+            (
+                "",
+                "the registry's configuration is not readable at line 1, column 0",
+            ),
+            (
+                r#"{"upstream":[]}"#,
+                "the registry's configuration is not readable at line 1, column 11",
+            ),
+            (
+                r#"{"upstreams":[{"name":"a","endpoints":[],"credentials":"hunter2"}]}"#,
+                "the registry's configuration is not readable at line 1, column 64",
+            ),
+            (
+                r#"{"upstreams":[{"name":"a","endpoints":[]}]}"#,
+                "upstream \"a\" has no endpoint",
+            ),
+        ];
+        for (json, text) in rows {
+            let error = Registry::parse(json).expect_err(json);
+            assert_eq!(error.to_string(), text);
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! The names of records in the key-value stores: one key a fact.
+//!
+//! Parts are joined by slashes. Of the parts only a repository's name may hold
+//! slashes itself, and there is one of them at most, so no two facts share a key.
+
+use crate::digest::Digest;
+use crate::name::{RepositoryName, Tag};
+use crate::upstream::Upstream;
+use crate::uri::Endpoint;
+
+/// The store of tags and grants.
+pub const DEFAULT_STORE: &str = "default";
+/// The store of what `_catalog` lists.
+pub const CATALOG_STORE: &str = "catalog";
+/// The store that never reaches a disk: tokens.
+pub const VOLATILE_STORE: &str = "volatile";
+
+/// Where a tag's [`TagRecord`](crate::record::TagRecord) is; the name of its flight too.
+#[must_use]
+pub fn tag(upstream: &Upstream, repository: &RepositoryName, tag: &Tag) -> String {
+    join(["tag", upstream.name(), repository.as_str(), tag.as_str()])
+}
+
+/// Where a [`Grant`](crate::record::Grant) is: this repository may show this digest.
+#[must_use]
+pub fn grant(upstream: &Upstream, repository: &RepositoryName, digest: &Digest) -> String {
+    join([
+        "grant",
+        upstream.name(),
+        repository.as_str(),
+        digest.as_str(),
+    ])
+}
+
+/// Whether a digest's bytes came from an upstream.
+#[must_use]
+pub fn source(upstream: &Upstream, digest: &Digest) -> String {
+    join(["source", upstream.name(), digest.as_str()])
+}
+
+/// The flight that fetches a manifest by its digest for a repository.
+#[must_use]
+pub fn manifest_flight(
+    upstream: &Upstream,
+    repository: &RepositoryName,
+    digest: &Digest,
+) -> String {
+    join([
+        "manifest",
+        upstream.name(),
+        repository.as_str(),
+        digest.as_str(),
+    ])
+}
+
+/// The flight that gets a blob's transfer going for a repository.
+#[must_use]
+pub fn blob_flight(upstream: &Upstream, repository: &RepositoryName, digest: &Digest) -> String {
+    join([
+        "blob",
+        upstream.name(),
+        repository.as_str(),
+        digest.as_str(),
+    ])
+}
+
+/// The flight that asks for a blob's header for a repository.
+#[must_use]
+pub fn blob_head_flight(
+    upstream: &Upstream,
+    repository: &RepositoryName,
+    digest: &Digest,
+) -> String {
+    join([
+        "head",
+        upstream.name(),
+        repository.as_str(),
+        digest.as_str(),
+    ])
+}
+
+/// Where the [`Access`](crate::record::Access) to a repository at an endpoint is;
+/// the name of its flight too. A token that was got with a password is another
+/// than one without.
+#[must_use]
+pub fn access(upstream: &Upstream, endpoint: &Endpoint, repository: &RepositoryName) -> String {
+    let who = if upstream.is_private() {
+        "user"
+    } else {
+        "anonymous"
+    };
+    let (scheme, place) = (endpoint.scheme().as_str(), endpoint.authority().as_str());
+    join([
+        "access",
+        upstream.name(),
+        scheme,
+        place,
+        who,
+        repository.as_str(),
+    ])
+}
+
+/// Where an endpoint's challenge is.
+#[must_use]
+pub fn challenge(endpoint: &Endpoint) -> String {
+    join([
+        "challenge",
+        endpoint.scheme().as_str(),
+        endpoint.authority().as_str(),
+    ])
+}
+
+/// Where a repository stands in the catalog.
+#[must_use]
+pub fn catalog(upstream: &Upstream, repository: &RepositoryName) -> String {
+    join([upstream.name(), repository.as_str()])
+}
+
+fn join<const N: usize>(parts: [&str; N]) -> String {
+    parts.join("/")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Registry;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn keys_are_distinct_and_short() {
+        let json = r#"{"upstreams":[{"name":"a","endpoints":["http://a","https://a"]},
+            {"name":"b","endpoints":["http://a"],"credentials":{"username":"u","password":"p"}}]}"#;
+        let upstreams = Registry::parse(json).expect("a configuration");
+        let (a, b) = (
+            upstreams.find("a").expect("a"),
+            upstreams.find("b").expect("b"),
+        );
+        let names = ["a", "b", "a/b", "b/a"].map(|n| RepositoryName::parse(n).expect(n));
+        let digest = Digest::from_sha256(&[0; 32]);
+        let mut keys = Vec::new();
+        for upstream in [a, b] {
+            keys.push(source(upstream, &digest));
+            for name in &names {
+                keys.extend(["a", "b"].map(|t| tag(upstream, name, &Tag::parse(t).expect(t))));
+                keys.push(grant(upstream, name, &digest));
+                keys.push(manifest_flight(upstream, name, &digest));
+                keys.push(blob_flight(upstream, name, &digest));
+                keys.push(blob_head_flight(upstream, name, &digest));
+                keys.push(catalog(upstream, name));
+                keys.extend(
+                    upstream
+                        .endpoints()
+                        .iter()
+                        .map(|e| access(upstream, e, name)),
+                );
+            }
+        }
+        keys.extend(a.endpoints().iter().map(challenge));
+        let distinct: BTreeSet<_> = keys.iter().collect();
+        assert_eq!(distinct.len(), keys.len());
+        assert!(keys.iter().all(|k| k.len() <= 1024));
+        assert!(keys.contains(&"tag/a/b/a/b".to_owned()));
+        assert!(keys.contains(&"access/b/http/a/user/a/b".to_owned()));
+    }
+}

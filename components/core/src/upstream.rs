@@ -1,0 +1,359 @@
+//! The configured upstreams, and which of them a request means.
+//!
+//! Three shapes of URL name an upstream: `?ns=docker.io`, a prefix
+//! (`/v2/docker.io/library/alpine/…`), or neither, which means the default one.
+//! Names are looked up here, never dialled.
+
+use crate::config;
+use crate::error::{ApiError, ErrorKind};
+use crate::name::{NameError, RepositoryName, RequestedName};
+use crate::uri::{Authority, Endpoint, UriError};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use std::collections::BTreeMap;
+
+/// Everything but RFC 3986's unreserved characters.
+pub(crate) const QUERY_VALUE: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+
+/// Why an upstream's configuration cannot be used. The texts show no secret.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum UpstreamError {
+    /// A name or an alias is no `host[:port]`.
+    #[error("\"{name}\" cannot be an upstream's name: {source}")]
+    Name {
+        /// The name or alias.
+        name: String,
+        /// What is wrong with it.
+        source: UriError,
+    },
+    /// Two upstreams have one name.
+    #[error("two upstreams are called \"{0}\"")]
+    Twice(String),
+    /// An upstream has no endpoint.
+    #[error("upstream \"{0}\" has no endpoint")]
+    NoEndpoint(String),
+    /// An endpoint is no `scheme://authority`.
+    #[error("upstream \"{name}\" has an endpoint that cannot be used: {source}")]
+    Endpoint {
+        /// The upstream.
+        name: String,
+        /// What is wrong with its endpoint.
+        source: UriError,
+    },
+    /// A trusted host is no `host[:port]`.
+    #[error("upstream \"{name}\" trusts a host that is none: {source}")]
+    TrustedHost {
+        /// The upstream.
+        name: String,
+        /// What is wrong with the host.
+        source: UriError,
+    },
+    /// The official prefix is no repository's name.
+    #[error("upstream \"{name}\" has a malformed official prefix: {source}")]
+    Prefix {
+        /// The upstream.
+        name: String,
+        /// What is wrong with the prefix.
+        source: NameError,
+    },
+    /// The default upstream is not among those configured.
+    #[error("the default upstream \"{0}\" is not configured")]
+    NoDefault(String),
+}
+
+/// A configured upstream, parsed.
+#[derive(Clone, Debug)]
+pub struct Upstream {
+    name: Authority,
+    endpoints: Vec<Endpoint>,
+    official_prefix: Option<RepositoryName>,
+    credentials: Option<config::Credentials>,
+    trusted_hosts: Vec<Authority>,
+    fresh_seconds: u64,
+}
+
+impl Upstream {
+    fn new(raw: config::Upstream) -> Result<Self, UpstreamError> {
+        if raw.endpoints.is_empty() {
+            return Err(UpstreamError::NoEndpoint(raw.name));
+        }
+        let name = parse_name(&raw.name)?;
+        let in_endpoint = |source| UpstreamError::Endpoint {
+            name: raw.name.clone(),
+            source,
+        };
+        let in_host = |source| UpstreamError::TrustedHost {
+            name: raw.name.clone(),
+            source,
+        };
+        let in_prefix = |source| UpstreamError::Prefix {
+            name: raw.name.clone(),
+            source,
+        };
+        let endpoints: Result<_, _> = raw.endpoints.iter().map(|e| Endpoint::parse(e)).collect();
+        let hosts: Result<_, _> = raw
+            .trusted_hosts
+            .iter()
+            .map(|h| Authority::parse(h))
+            .collect();
+        let prefix = raw.official_prefix.as_deref().map(RepositoryName::parse);
+        Ok(Self {
+            name,
+            endpoints: endpoints.map_err(in_endpoint)?,
+            official_prefix: prefix.transpose().map_err(in_prefix)?,
+            trusted_hosts: hosts.map_err(in_host)?,
+            credentials: raw.credentials,
+            fresh_seconds: raw.fresh_seconds,
+        })
+    }
+
+    /// Its name, lowercase: `docker.io`.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.name.as_str()
+    }
+
+    /// Where it listens, best first; at least one.
+    #[must_use]
+    pub fn endpoints(&self) -> &[Endpoint] {
+        &self.endpoints
+    }
+
+    /// The name and password, if it is private.
+    #[must_use]
+    pub const fn credentials(&self) -> Option<&config::Credentials> {
+        self.credentials.as_ref()
+    }
+
+    /// Whether what came from it is to be served only through the repository
+    /// that fetched it.
+    #[must_use]
+    pub const fn is_private(&self) -> bool {
+        self.credentials.is_some()
+    }
+
+    /// Hosts that may get the password.
+    #[must_use]
+    pub fn trusted_hosts(&self) -> &[Authority] {
+        &self.trusted_hosts
+    }
+
+    /// How long a tag is fresh, in seconds.
+    #[must_use]
+    pub const fn fresh_seconds(&self) -> u64 {
+        self.fresh_seconds
+    }
+
+    /// The repository's name at the origin: `alpine` is `library/alpine` at docker.io.
+    fn at_origin(&self, name: RepositoryName) -> Result<RepositoryName, NameError> {
+        match &self.official_prefix {
+            Some(prefix) if name.is_single() => RepositoryName::parse(&format!("{prefix}/{name}")),
+            _ => Ok(name),
+        }
+    }
+}
+
+/// All configured upstreams, by name and alias.
+#[derive(Clone, Debug)]
+pub struct Upstreams {
+    list: Vec<Upstream>,
+    // A BTreeMap: a HashMap would make the component import randomness.
+    by_name: BTreeMap<Box<str>, usize>,
+    default: Option<usize>,
+}
+
+impl Upstreams {
+    /// Indexes a configuration.
+    ///
+    /// # Errors
+    /// A name, alias, endpoint or trusted host is malformed, a name is given
+    /// twice, or the default upstream is not configured.
+    pub fn new(registry: config::Registry) -> Result<Self, UpstreamError> {
+        let mut list = Vec::with_capacity(registry.upstreams.len());
+        let mut by_name = BTreeMap::new();
+        for (index, raw) in registry.upstreams.into_iter().enumerate() {
+            for name in std::iter::once(&raw.name).chain(&raw.aliases) {
+                let key = parse_name(name)?.as_str().into();
+                if by_name.insert(key, index).is_some() {
+                    return Err(UpstreamError::Twice(name.clone()));
+                }
+            }
+            list.push(Upstream::new(raw)?);
+        }
+        let mut all = Self {
+            list,
+            by_name,
+            default: None,
+        };
+        if let Some(name) = registry.default_upstream {
+            let default = all.index(&name).ok_or(UpstreamError::NoDefault(name))?;
+            all.default = Some(default);
+        }
+        Ok(all)
+    }
+
+    /// The upstream with this name or alias, in any case.
+    #[must_use]
+    pub fn find(&self, name: &str) -> Option<&Upstream> {
+        self.list.get(self.index(name)?)
+    }
+
+    fn index(&self, name: &str) -> Option<usize> {
+        if let Some(index) = self.by_name.get(name) {
+            return Some(*index);
+        }
+        self.by_name
+            .get(name.to_ascii_lowercase().as_str())
+            .copied()
+    }
+
+    /// Which upstream and repository a request means.
+    ///
+    /// A prefix counts when it is a configured name. When `ns` is there too, they
+    /// must agree. Without `ns`, a first component that can only be a host (it
+    /// has a dot or a colon, as in image references) and is not configured is
+    /// refused rather than asked for at the default upstream.
+    ///
+    /// # Errors
+    /// No upstream is meant, or two are, or the name is malformed there.
+    pub fn resolve<'a>(
+        &'a self,
+        name: &'a RequestedName,
+        ns: Option<&'a str>,
+    ) -> Result<Target<'a>, TargetError> {
+        let prefix = name
+            .split()
+            .and_then(|(registry, rest)| Some((self.index(registry)?, rest)));
+        let named = match ns {
+            Some(ns) => Some(
+                self.index(ns)
+                    .ok_or_else(|| TargetError::UnknownNamespace(ns.to_owned()))?,
+            ),
+            None => None,
+        };
+        let (index, repository) = match (named, prefix) {
+            (Some(named), Some((prefixed, _))) if named != prefixed => {
+                return Err(TargetError::Disagree);
+            }
+            (_, Some(prefixed)) => prefixed,
+            (Some(named), None) => (named, name.repository()?),
+            (None, None) => (self.default_for(name)?, name.repository()?),
+        };
+        let upstream = &self.list[index];
+        let shape = Shape {
+            name: name.as_str(),
+            ns,
+        };
+        Ok(Target {
+            upstream,
+            repository: upstream.at_origin(repository)?,
+            shape,
+        })
+    }
+
+    fn default_for(&self, name: &RequestedName) -> Result<usize, TargetError> {
+        match name.split() {
+            Some((registry, _)) if registry.contains(['.', ':']) => {
+                Err(TargetError::UnknownPrefix(registry.to_owned()))
+            }
+            _ => self.default.ok_or(TargetError::NoDefault),
+        }
+    }
+}
+
+fn parse_name(name: &str) -> Result<Authority, UpstreamError> {
+    Authority::parse(name).map_err(|source| UpstreamError::Name {
+        name: name.to_owned(),
+        source,
+    })
+}
+
+/// What a request means.
+#[derive(Clone, Debug)]
+pub struct Target<'a> {
+    /// The upstream.
+    pub upstream: &'a Upstream,
+    /// The repository, as the origin calls it.
+    pub repository: RepositoryName,
+    /// How the client said so.
+    pub shape: Shape<'a>,
+}
+
+/// How a client's URL looked, so that links keep its looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shape<'a> {
+    /// The name in the path, prefix and all.
+    pub name: &'a str,
+    /// The value of `ns`, if there was one.
+    pub ns: Option<&'a str>,
+}
+
+impl Shape<'_> {
+    /// A relative URL under this repository, with these query parameters and the
+    /// client's `ns`: `/v2/library/alpine/tags/list?n=2&last=b&ns=docker.io`.
+    #[must_use]
+    pub fn url(&self, tail: &str, parameters: &[(&str, &str)]) -> String {
+        let mut url = format!("/v2/{}/{tail}", self.name);
+        append_query(&mut url, parameters, self.ns);
+        url
+    }
+}
+
+/// The relative URL of the catalog with these query parameters and the client's `ns`.
+#[must_use]
+pub fn catalog_url(parameters: &[(&str, &str)], ns: Option<&str>) -> String {
+    let mut url = "/v2/_catalog".to_owned();
+    append_query(&mut url, parameters, ns);
+    url
+}
+
+/// Appends `?a=b&c=d`, the values percent-encoded, `ns` last.
+fn append_query(url: &mut String, parameters: &[(&str, &str)], ns: Option<&str>) {
+    let ns = ns.map(|ns| ("ns", ns));
+    let mut separator = '?';
+    for (key, value) in parameters.iter().copied().chain(ns) {
+        url.push(separator);
+        url.push_str(key);
+        url.push('=');
+        url.extend(utf8_percent_encode(value, QUERY_VALUE));
+        separator = '&';
+    }
+}
+
+/// Why a request means no upstream.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TargetError {
+    /// `ns` is not configured.
+    #[error("no upstream is called \"{0}\"")]
+    UnknownNamespace(String),
+    /// The path's first component is a host that is not configured.
+    #[error("no upstream is called \"{0}\", and it can be no part of a name at the default one")]
+    UnknownPrefix(String),
+    /// Nothing names an upstream, and there is no default one.
+    #[error("the request names no upstream, and there is no default one")]
+    NoDefault,
+    /// `ns` and prefix name different upstreams.
+    #[error("the path's prefix and the parameter ns name different upstreams")]
+    Disagree,
+    /// The rest is no repository's name there.
+    #[error(transparent)]
+    Name(#[from] NameError),
+}
+
+impl From<TargetError> for ApiError {
+    fn from(error: TargetError) -> Self {
+        let kind = match error {
+            TargetError::UnknownNamespace(_)
+            | TargetError::UnknownPrefix(_)
+            | TargetError::NoDefault => ErrorKind::NameUnknown,
+            TargetError::Disagree | TargetError::Name(_) => ErrorKind::NameInvalid,
+        };
+        Self::new(kind, error.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests;
