@@ -1,0 +1,147 @@
+//! Where things lie in the store's directory, and directories that survive a power cut.
+//!
+//! ```text
+//! DIR/format                       the version of this layout
+//! DIR/lock                         locked by the process that has the store open
+//! DIR/blobs/sha256/ab/abcdef…      one file an object, named by its digest
+//! DIR/partial/<hex>.<number>       what is being transferred; nothing survives a restart
+//! ```
+//!
+//! `DIR/kv.redb` lies beside them; that file is the key-value store's own.
+
+use std::collections::HashSet;
+use std::fs::DirBuilder;
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use ledge_core::digest::Digest;
+
+use crate::directory;
+
+/// Names that a directory may hold before it is a store: what an interrupted first start leaves,
+/// the key-value file, and what `mkfs` puts into a fresh file system.
+pub(super) const OWN_NAMES: [&str; 4] = ["lock", "format.new", "kv.redb", "lost+found"];
+
+/// Private upstreams' objects lie here: only the store's own user may read them.
+const MODE: u32 = 0o700;
+
+/// The paths of one store.
+pub(super) struct Layout {
+    root: PathBuf,
+    /// Directories that this process knows to be on the disk, not only in the kernel's memory.
+    durable: Mutex<HashSet<PathBuf>>,
+}
+
+impl Layout {
+    pub(super) fn new(root: PathBuf) -> Self {
+        Self {
+            root,
+            durable: Mutex::default(),
+        }
+    }
+
+    pub(super) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    pub(super) fn format(&self) -> PathBuf {
+        self.root.join("format")
+    }
+
+    pub(super) fn lock(&self) -> PathBuf {
+        self.root.join("lock")
+    }
+
+    pub(super) fn blobs(&self) -> PathBuf {
+        self.root.join("blobs")
+    }
+
+    pub(super) fn partial(&self) -> PathBuf {
+        self.root.join("partial")
+    }
+
+    /// The file of a committed object. Two digits of fan-out keep directories small: a million
+    /// objects are 4,000 names each.
+    pub(super) fn object(&self, digest: &Digest) -> PathBuf {
+        self.shard(digest).join(digest.hex())
+    }
+
+    /// The directory that [`Layout::object`] lies in.
+    pub(super) fn shard(&self, digest: &Digest) -> PathBuf {
+        let mut path = self.blobs();
+        path.push(digest.algorithm().as_str());
+        path.push(&digest.hex()[..2]);
+        path
+    }
+
+    /// Makes `path` and what is missing above it, and returns when their names are on the disk.
+    ///
+    /// Whoever asks while another is at it waits: otherwise an object could be committed into a
+    /// directory that a power cut takes away again.
+    pub(super) fn make(&self, path: &Path) -> io::Result<()> {
+        let mut durable = self.durable.lock().unwrap_or_else(PoisonError::into_inner);
+        make_durable(path, &mut durable)
+    }
+}
+
+fn make_durable(path: &Path, durable: &mut HashSet<PathBuf>) -> io::Result<()> {
+    if durable.contains(path) {
+        return Ok(());
+    }
+    let made = create(path).or_else(|error| match (error.kind(), path.parent()) {
+        (ErrorKind::NotFound, Some(parent)) => {
+            make_durable(parent, durable)?;
+            create(path)
+        }
+        _ => Err(error),
+    });
+    made?;
+    if let Some(parent) = path.parent() {
+        directory::sync(parent)?;
+    }
+    durable.insert(path.to_owned());
+    Ok(())
+}
+
+fn create(path: &Path) -> io::Result<()> {
+    match DirBuilder::new().mode(MODE).create(path) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+        made => made,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn objects_lie_under_their_digest() {
+        let layout = Layout::new(PathBuf::from("/s"));
+        let hex = "ab".repeat(32);
+        let digest = Digest::parse(&format!("sha256:{hex}")).expect("a digest");
+        assert_eq!(
+            layout.object(&digest),
+            PathBuf::from(format!("/s/blobs/sha256/ab/{hex}"))
+        );
+        let hex = "0c".repeat(64);
+        let digest = Digest::parse(&format!("sha512:{hex}")).expect("a digest");
+        assert_eq!(
+            layout.object(&digest),
+            PathBuf::from(format!("/s/blobs/sha512/0c/{hex}"))
+        );
+    }
+
+    #[test]
+    fn directories_are_made_with_all_above_and_again() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let deep = dir.path().join("a/b/c");
+        let layout = Layout::new(dir.path().to_owned());
+        layout.make(&deep).expect("made");
+        layout.make(&deep).expect("made already");
+        assert!(deep.is_dir());
+        let other = Layout::new(dir.path().to_owned());
+        other.make(&deep).expect("there already");
+    }
+}

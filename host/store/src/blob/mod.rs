@@ -1,0 +1,173 @@
+//! Content-addressed objects on the local file system.
+
+mod body;
+mod error;
+mod layout;
+mod object;
+mod open;
+mod partial;
+mod tier;
+
+pub use body::ObjectBody;
+pub use error::{OpenError, StoreError};
+pub use object::Object;
+pub use partial::Partial;
+
+use std::fmt;
+use std::fs::{self, File};
+use std::io::{self, ErrorKind};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use ledge_core::digest::Digest;
+
+use layout::Layout;
+use object::ObjectFile;
+use tier::Tier;
+
+/// What a store is opened with.
+#[derive(Clone, Debug)]
+pub struct StoreOptions {
+    /// The store's directory; made if it is missing.
+    pub path: PathBuf,
+    /// How many bytes of small objects are held in memory; 0 for none.
+    pub memory: u64,
+}
+
+/// The objects of one directory. Clones share it; the last one that is dropped unlocks it.
+#[derive(Clone)]
+pub struct BlobStore(Arc<Inner>);
+
+struct Inner {
+    layout: Layout,
+    tier: Tier,
+    /// The next partial's number.
+    number: AtomicU64,
+    /// Locked; the store is this process's while it is open.
+    _lock: File,
+}
+
+impl BlobStore {
+    /// Opens the store, and makes it if there is none: takes its lock, checks its format, proves
+    /// that it can be written, and removes what an earlier process left unfinished.
+    ///
+    /// Blocking: for the start of the process.
+    ///
+    /// # Errors
+    /// [`OpenError`]; each text names the path and the remedy.
+    pub fn open(options: &StoreOptions) -> Result<Self, OpenError> {
+        let layout = Layout::new(options.path.clone());
+        let lock = open::open(&layout)?;
+        Ok(Self(Arc::new(Inner {
+            layout,
+            tier: Tier::new(options.memory),
+            number: AtomicU64::new(0),
+            _lock: lock,
+        })))
+    }
+
+    /// The object, if it is stored. Waits for nothing if it is in memory; a small one is in
+    /// memory afterwards.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`] if its file is there and cannot be read.
+    pub async fn find(&self, digest: &Digest) -> Result<Option<Object>, StoreError> {
+        if let Some(bytes) = self.0.tier.get(digest) {
+            return Ok(Some(Object::in_memory(bytes)));
+        }
+        let (inner, digest) = (self.0.clone(), digest.clone());
+        blocking(move || inner.load(&digest)).await
+    }
+
+    /// The object's size in bytes, if it is stored. It counts as no use, and fills no memory.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`] if the file system does not say.
+    pub async fn stat(&self, digest: &Digest) -> Result<Option<u64>, StoreError> {
+        let path = self.0.layout.object(digest);
+        blocking(move || {
+            let size = fs::metadata(&path).map(|about| about.len());
+            found(size).map_err(StoreError::at(&path))
+        })
+        .await
+    }
+
+    /// A new, empty file for an object on its way in. `hint` becomes part of its name: the
+    /// digest's digits, if they are known. Blocking.
+    ///
+    /// # Errors
+    /// [`StoreError::NoSpace`] on a full file system, [`StoreError::Io`] otherwise.
+    pub fn begin(&self, hint: &str) -> Result<Partial, StoreError> {
+        Partial::create(self.0.clone(), hint)
+    }
+
+    /// Removes the object; false if it was not stored. Who holds it goes on reading. After a
+    /// power cut it may be back.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`] if its file cannot be removed.
+    pub async fn remove(&self, digest: &Digest) -> Result<bool, StoreError> {
+        let (inner, digest) = (self.0.clone(), digest.clone());
+        blocking(move || inner.remove(&digest)).await
+    }
+}
+
+impl fmt::Debug for BlobStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let root = self.0.layout.root();
+        f.debug_tuple("BlobStore").field(&root).finish()
+    }
+}
+
+impl Inner {
+    fn next_number(&self) -> u64 {
+        self.number.fetch_add(1, Ordering::Relaxed)
+    }
+
+    fn load(&self, digest: &Digest) -> Result<Option<Object>, StoreError> {
+        let path = self.layout.object(digest);
+        let Some(file) = found(File::open(&path)).map_err(StoreError::at(&path))? else {
+            return Ok(None);
+        };
+        let size = file.metadata().map_err(StoreError::at(&path))?.len();
+        let file = ObjectFile {
+            file: Arc::new(file),
+            path: path.into(),
+        };
+        if !self.tier.admits(size) {
+            return Ok(Some(Object::in_file(file, size)));
+        }
+        let bytes = file.read(0..size).map_err(StoreError::at(&file.path))?;
+        self.tier.insert(digest.clone(), bytes.clone());
+        // It may have been removed since it was opened, and from the memory before it was put there.
+        if !file.path.exists() {
+            self.tier.remove(digest);
+        }
+        Ok(Some(Object::in_memory(bytes)))
+    }
+
+    /// The file first: whoever fills the memory meanwhile sees that it is gone.
+    fn remove(&self, digest: &Digest) -> Result<bool, StoreError> {
+        let path = self.layout.object(digest);
+        let removed = found(fs::remove_file(&path)).map_err(StoreError::at(&path))?;
+        self.tier.remove(digest);
+        Ok(removed.is_some())
+    }
+}
+
+/// A file that is not there is an answer, no error.
+fn found<T>(result: io::Result<T>) -> io::Result<Option<T>> {
+    match result {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        result => result.map(Some),
+    }
+}
+
+/// Runs what blocks on tokio's pool for that.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.unwrap_or(Err(StoreError::Stopped))
+}

@@ -1,0 +1,148 @@
+//! What a killed process leaves behind. This binary starts itself again as the process that is
+//! killed (SIGKILL), so it has a `main` of its own.
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use ledge_core::digest::Digest;
+use ledge_store::{BlobStore, OpenError, StoreOptions, open_redb};
+
+const DIGEST: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().collect();
+    match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        [_, "hold-store", path] => hold_store(Path::new(path)),
+        [_, "write-records", path, first] => write_records(Path::new(path), first),
+        _ => {
+            a_killed_owner_is_no_obstacle();
+            flushed_records_survive_a_kill();
+            println!("crash tests: ok");
+        }
+    }
+}
+
+fn start(arguments: &[&str]) -> Child {
+    let me = std::env::current_exe().expect("a path");
+    let mut command = Command::new(me);
+    command
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped());
+    command.spawn().expect("started")
+}
+
+/// Reads lines until the last of `count`, then kills. The last line.
+fn kill_after(mut child: Child, count: usize) -> String {
+    let lines = BufReader::new(child.stdout.take().expect("piped")).lines();
+    let lines: Result<Vec<String>, _> = lines.take(count).collect();
+    child.kill().expect("killed");
+    child.wait().expect("gone");
+    let last = lines.expect("text").pop();
+    last.expect("the child said something")
+}
+
+fn open(path: &Path) -> Result<BlobStore, OpenError> {
+    BlobStore::open(&StoreOptions {
+        path: path.to_owned(),
+        memory: 0,
+    })
+}
+
+/// The child: commits one object, leaves another half there, and waits to be killed.
+fn hold_store(path: &Path) {
+    let digest = Digest::parse(DIGEST).expect("a digest");
+    let store = open(path).expect("a store");
+    let mut whole = store.begin("whole").expect("a partial");
+    whole.append(b"whole").expect("appended");
+    whole.commit(&digest).expect("committed");
+    let mut half = store.begin("half").expect("a partial");
+    half.append(&[7; 100_000]).expect("appended");
+    say("ready");
+    // Ends never: the other side writes nothing.
+    let _ = std::io::stdin().lines().next();
+}
+
+fn say(line: &str) {
+    let mut out = std::io::stdout();
+    writeln!(out, "{line}")
+        .and_then(|()| out.flush())
+        .expect("a reader");
+}
+
+fn a_killed_owner_is_no_obstacle() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("store");
+    let mut child = start(&["hold-store", path.to_str().expect("text")]);
+    let mut line = String::new();
+    let out = child.stdout.as_mut().expect("piped");
+    BufReader::new(out).read_line(&mut line).expect("a line");
+    assert_eq!(line, "ready\n");
+
+    let error = open(&path).expect_err("in use");
+    assert!(matches!(error, OpenError::InUse { .. }), "{error}");
+    let partials = || {
+        std::fs::read_dir(path.join("partial"))
+            .expect("there")
+            .count()
+    };
+    assert_eq!(partials(), 1);
+
+    child.kill().expect("killed");
+    child.wait().expect("gone");
+    let store = open(&path).expect("free again");
+    assert_eq!(partials(), 0);
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let digest = Digest::parse(DIGEST).expect("a digest");
+    let object = runtime.block_on(store.find(&digest)).expect("answered");
+    let bytes = runtime.block_on(object.expect("committed").bytes(100));
+    assert_eq!(bytes.expect("read"), "whole");
+}
+
+/// The child: sets two records a round that belong together, flushes, and says so, for ever.
+fn write_records(path: &Path, first: &str) {
+    let file = open_redb(path).expect("a file");
+    let (left, right) = (file.label("left"), file.label("right"));
+    let first: u32 = first.parse().expect("a number");
+    for number in first.. {
+        let (key, value) = (number.to_string(), vec![b'v'; 1000]);
+        left.set(&key, value.clone().into()).expect("set");
+        right.set(&key, value.into()).expect("set");
+        left.set("last", key.clone().into()).expect("set");
+        file.flush().expect("flushed");
+        say(&key);
+    }
+}
+
+fn flushed_records_survive_a_kill() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("kv.redb");
+    let mut next = 0;
+    for round in 1..=8 {
+        let path_text = path.to_str().expect("text");
+        let child = start(&["write-records", path_text, &next.to_string()]);
+        let said: u32 = kill_after(child, round * 3).parse().expect("a number");
+        next = check_records(&path, said) + 1;
+    }
+}
+
+/// Every record up to the one that was said is there, and later ones whole. The last one's number.
+fn check_records(path: &Path, said: u32) -> u32 {
+    let file = open_redb(path).expect("opens after a kill");
+    let (left, right) = (file.label("left"), file.label("right"));
+    let last = left.get("last").expect("answered").expect("there");
+    let last: u32 = String::from_utf8(last.to_vec())
+        .expect("text")
+        .parse()
+        .expect("a number");
+    assert!(last >= said, "{last} is in the file, {said} was flushed");
+    for number in 0..=last {
+        for label in [&left, &right] {
+            let value = label.get(&number.to_string()).expect("answered");
+            assert_eq!(value.expect("there"), vec![b'v'; 1000], "{number}");
+        }
+    }
+    assert_eq!(right.keys().expect("keys").len(), last as usize + 1);
+    last
+}
