@@ -1,0 +1,9 @@
+//! The server on the wire: raw sockets against a handler made for it.
+
+mod access;
+mod drain;
+mod handler;
+mod http1;
+mod http2;
+mod kit;
+mod limits;
