@@ -1,1 +1,33 @@
-//! Placeholder.
+//! Ledge's configuration: a TOML file, environment variables and flags become one typed [`Config`].
+//!
+//! A flag outweighs the environment, that outweighs the file, and that the default. Every value
+//! remembers where it came from ([`Sourced`]), so that `ledge config show` can say so. Everything
+//! is parsed before anything starts: a [`Config`] that exists is right, and what is wrong is
+//! reported whole ([`Problems`]), each with its place, its reason and a hint, never with a secret.
+
+mod builtin;
+mod environment;
+mod error;
+mod file;
+mod flags;
+mod handover;
+mod layers;
+mod load;
+mod log;
+mod name;
+mod provenance;
+mod setting;
+mod show;
+mod suggest;
+mod types;
+mod upstreams;
+mod value;
+
+pub use environment::Surroundings;
+pub use error::{Fault, Place, Problem, Problems};
+pub use flags::Flags;
+pub use handover::UpstreamEgress;
+pub use log::{LogFilter, LogFormat};
+pub use name::Endpoint;
+pub use provenance::{FilePlace, Provenance, Sourced};
+pub use types::{Config, Credentials, Limits, Log, Server, Store, Upstream};

@@ -1,0 +1,135 @@
+//! The effective configuration, printed as a file that could be read again.
+
+use std::fmt;
+
+use toml::Value as Toml;
+
+use crate::provenance::{Provenance, Sourced, printable};
+use crate::setting::{self, Setting};
+use crate::types::{Config, Upstream};
+use crate::value::Value;
+
+/// What stands where a secret would.
+const HIDDEN: &str = "***";
+
+impl Config {
+    /// Prints every value with where it came from. It is TOML, and reads back as the same
+    /// configuration but for passwords, which are hidden.
+    pub fn show(&self) -> impl fmt::Display + '_ {
+        Shown(self)
+    }
+}
+
+struct Shown<'a>(&'a Config);
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let config = self.0;
+        head(f, config)?;
+        server(f, config)?;
+        store(f, config)?;
+        limits(f, config)?;
+        log(f, config)?;
+        config
+            .upstreams
+            .iter()
+            .try_for_each(|each| upstream(f, each))
+    }
+}
+
+fn head(f: &mut fmt::Formatter<'_>, config: &Config) -> fmt::Result {
+    match &config.file {
+        Some(path) => writeln!(f, "# file: {}", printable(path))?,
+        None => writeln!(f, "# file: none")?,
+    }
+    match &config.component {
+        Some(component) => {
+            let path = printable(component);
+            writeln!(f, "# component: {path} ({})", component.provenance)?;
+        }
+        None => writeln!(f, "# component: built in")?,
+    }
+    match &config.default_upstream {
+        Some(name) => line(f, "default_upstream", &text(name), &name.provenance),
+        None => writeln!(f, "# default_upstream: none"),
+    }
+}
+
+fn server(f: &mut fmt::Formatter<'_>, config: &Config) -> fmt::Result {
+    let server = &config.server;
+    writeln!(f, "\n[server]")?;
+    value(f, &setting::LISTEN, &server.listen)?;
+    value(f, &setting::DRAIN, &server.drain)?;
+    value(f, &setting::MAX_CONNECTIONS, &server.max_connections)?;
+    value(f, &setting::HEADER_TIMEOUT, &server.header_timeout)
+}
+
+fn store(f: &mut fmt::Formatter<'_>, config: &Config) -> fmt::Result {
+    writeln!(f, "\n[store]")?;
+    value(f, &setting::STORE_PATH, &config.store.path)?;
+    value(f, &setting::STORE_MEMORY, &config.store.memory)
+}
+
+fn limits(f: &mut fmt::Formatter<'_>, config: &Config) -> fmt::Result {
+    let limits = &config.limits;
+    writeln!(f, "\n[limits]")?;
+    value(f, &setting::REQUESTS, &limits.requests)?;
+    value(f, &setting::TRANSFERS, &limits.transfers)?;
+    value(f, &setting::INSTANCE_MEMORY, &limits.instance_memory)?;
+    value(f, &setting::INSTANCES, &limits.instances)?;
+    value(f, &setting::REQUEST_TIMEOUT, &limits.request_timeout)?;
+    let connect = &limits.upstream_connect_timeout;
+    value(f, &setting::CONNECT_TIMEOUT, connect)?;
+    let header = &limits.upstream_header_timeout;
+    value(f, &setting::UPSTREAM_HEADER_TIMEOUT, header)?;
+    let idle = &limits.upstream_idle_timeout;
+    value(f, &setting::IDLE_TIMEOUT, idle)
+}
+
+fn log(f: &mut fmt::Formatter<'_>, config: &Config) -> fmt::Result {
+    writeln!(f, "\n[log]")?;
+    value(f, &setting::LOG_FORMAT, &config.log.format)?;
+    value(f, &setting::LOG_FILTER, &config.log.filter)
+}
+
+fn upstream(f: &mut fmt::Formatter<'_>, upstream: &Upstream) -> fmt::Result {
+    writeln!(f, "\n[upstreams.{}]", text(&upstream.name))?;
+    let endpoints = &upstream.endpoints;
+    line(f, "endpoints", &list(endpoints), &endpoints.provenance)?;
+    let aliases = &upstream.aliases;
+    line(f, "aliases", &list(aliases), &aliases.provenance)?;
+    if let Some(credentials) = &upstream.credentials {
+        let (username, password) = (&credentials.username, &credentials.password);
+        line(f, "username", &text(username), &username.provenance)?;
+        line(f, "password", &text(HIDDEN), &password.provenance)?;
+    }
+    let trusted = &upstream.trusted_hosts;
+    line(f, "trusted_hosts", &list(trusted), &trusted.provenance)?;
+    let fresh = &upstream.fresh;
+    line(f, "fresh", &fresh.to_toml(), &fresh.provenance)
+}
+
+fn value<T: Value>(
+    f: &mut fmt::Formatter<'_>,
+    setting: &Setting<T>,
+    value: &Sourced<T>,
+) -> fmt::Result {
+    line(f, setting.name.key, &value.to_toml(), &value.provenance)
+}
+
+fn line(f: &mut fmt::Formatter<'_>, key: &str, value: &Toml, from: &Provenance) -> fmt::Result {
+    writeln!(f, "{key} = {value} # {from}")
+}
+
+fn text(text: &str) -> Toml {
+    Toml::String(text.to_owned())
+}
+
+fn list<T: ToString>(values: &[T]) -> Toml {
+    Toml::Array(
+        values
+            .iter()
+            .map(|value| Toml::String(value.to_string()))
+            .collect(),
+    )
+}

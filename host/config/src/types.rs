@@ -1,0 +1,115 @@
+//! The configuration that the host runs by. It is made by parsing alone, so what is here is right.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytesize::ByteSize;
+use secrecy::SecretString;
+
+use crate::log::{LogFilter, LogFormat};
+use crate::name::Endpoint;
+use crate::provenance::Sourced;
+
+/// Everything that is configured.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The file that was read, if any.
+    pub file: Option<Arc<std::path::Path>>,
+    /// The component to run in place of the built-in one.
+    pub component: Option<Sourced<PathBuf>>,
+    /// The upstream of requests that name none. It is one of `upstreams`.
+    pub default_upstream: Option<Sourced<String>>,
+    /// `[server]`
+    pub server: Server,
+    /// `[store]`
+    pub store: Store,
+    /// `[limits]`
+    pub limits: Limits,
+    /// `[log]`
+    pub log: Log,
+    /// `[upstreams]`, in the order of their names, which differ. So do their aliases.
+    pub upstreams: Vec<Upstream>,
+}
+
+/// How clients are served.
+#[derive(Debug, Clone)]
+pub struct Server {
+    /// Address and port to listen on. Port 0 takes a free one.
+    pub listen: Sourced<SocketAddr>,
+    /// How long running downloads may take to finish after SIGTERM.
+    pub drain: Sourced<Duration>,
+    /// How many connections may be open at once.
+    pub max_connections: Sourced<u32>,
+    /// How long a client may take to send a request's header.
+    pub header_timeout: Sourced<Duration>,
+}
+
+/// Where things are kept.
+#[derive(Debug, Clone)]
+pub struct Store {
+    /// The store's directory. Relative to the working directory, if it is relative.
+    pub path: Sourced<PathBuf>,
+    /// How many bytes of small objects are kept in memory beside the disk; 0 is none.
+    pub memory: Sourced<ByteSize>,
+}
+
+/// What a stranger can make Ledge use at most.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Requests inside at once; more are answered 503.
+    pub requests: Sourced<u32>,
+    /// Transfers from origins at once; more are answered 503.
+    pub transfers: Sourced<u32>,
+    /// Memory of one instance of the component.
+    pub instance_memory: Sourced<ByteSize>,
+    /// Instances of the component at once.
+    pub instances: Sourced<u32>,
+    /// Until the headers of an answer, however slow the origin is.
+    pub request_timeout: Sourced<Duration>,
+    /// Until a connection to an origin stands.
+    pub upstream_connect_timeout: Sourced<Duration>,
+    /// Until an origin's headers are in.
+    pub upstream_header_timeout: Sourced<Duration>,
+    /// How long an origin's body may stand still.
+    pub upstream_idle_timeout: Sourced<Duration>,
+}
+
+/// What is logged to standard error, and how.
+#[derive(Debug, Clone)]
+pub struct Log {
+    /// How lines look.
+    pub format: Sourced<LogFormat>,
+    /// Which events are logged.
+    pub filter: Sourced<LogFilter>,
+}
+
+/// A registry that is mirrored.
+#[derive(Debug, Clone)]
+pub struct Upstream {
+    /// What `ns=` and the prefix of a path call it.
+    pub name: String,
+    /// Its other names.
+    pub aliases: Sourced<Vec<String>>,
+    /// Where it answers, best first. At least one.
+    pub endpoints: Sourced<Vec<Endpoint>>,
+    /// What stands before repository names of one segment; of the built-in docker.io alone.
+    pub official_prefix: Option<&'static str>,
+    /// None is anonymous.
+    pub credentials: Option<Credentials>,
+    /// `host` or `host:port` that may get the password, and that redirects may reach even if
+    /// their address is private.
+    pub trusted_hosts: Sourced<Vec<String>>,
+    /// How long a tag is fresh. Whole seconds.
+    pub fresh: Sourced<Duration>,
+}
+
+/// A user name and a password. `Debug` hides the password.
+#[derive(Debug, Clone)]
+pub struct Credentials {
+    /// The user name.
+    pub username: Sourced<String>,
+    /// The password, or a personal access token.
+    pub password: Sourced<SecretString>,
+}

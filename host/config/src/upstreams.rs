@@ -1,0 +1,290 @@
+//! `[upstreams]`: which registries are mirrored.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use secrecy::SecretString;
+
+use crate::builtin::{self, BuiltIn};
+use crate::error::{Fault, Place, Problem, Quoted};
+use crate::file::{Entry, Key, Section};
+use crate::layers::{Layered, between};
+use crate::name::{self, Endpoint};
+use crate::provenance::{Provenance, Sourced};
+use crate::setting::{FRESH, FRESH_MOST};
+use crate::suggest::nearest;
+use crate::types::{Credentials, Upstream};
+use crate::value::{Shape, Value};
+
+/// The upstreams of the section, in the order of their names; the built-in ones if it names none.
+pub(crate) fn read(section: Option<Section<'_>>, problems: &mut Vec<Problem>) -> Vec<Upstream> {
+    let named = section.map(|mut section| section.take_all());
+    let upstreams: Vec<Upstream> = match named {
+        Some(named) if !named.is_empty() => named
+            .into_iter()
+            .filter_map(|(name, entry)| upstream(&name, entry, problems))
+            .collect(),
+        _ => builtin::ALL
+            .iter()
+            .map(|known| {
+                let endpoints = built_in_endpoint(known);
+                assemble(known.name, Some(known), endpoints, Given::default())
+            })
+            .collect(),
+    };
+    problems.extend(names_taken(&upstreams));
+    upstreams
+}
+
+/// What a section says of its upstream, beside where that is.
+#[derive(Default)]
+struct Given {
+    aliases: Option<Sourced<Vec<String>>>,
+    credentials: Option<Credentials>,
+    trusted_hosts: Option<Sourced<Vec<String>>>,
+    fresh: Option<Sourced<Duration>>,
+}
+
+/// One upstream. If there is none, there is a problem more.
+fn upstream(name: &str, entry: Entry<'_>, problems: &mut Vec<Problem>) -> Option<Upstream> {
+    if let Err(fault) = name::upstream_name(name) {
+        problems.push(entry.key().problem(fault));
+        return None;
+    }
+    if let Some(name) = entry.unquoted(name) {
+        problems.push(entry.key().problem(Fault::Unquoted { name }));
+        return None;
+    }
+    let key = entry.key().clone();
+    let mut section = match entry.into_section() {
+        Ok(section) => section,
+        Err(problem) => {
+            problems.push(problem);
+            return None;
+        }
+    };
+    let endpoints = endpoints(&mut section, problems);
+    let given = Given {
+        credentials: credentials(&key, &mut section, problems),
+        aliases: list(section.take("aliases"), name::upstream_name, problems),
+        trusted_hosts: list(section.take("trusted_hosts"), name::host, problems),
+        fresh: scalar(section.take("fresh"), fresh, problems),
+    };
+    let known = builtin::find(name);
+    let endpoints = match (endpoints, known) {
+        (Layered::Said(endpoints), _) => Some(endpoints),
+        (Layered::Silent, Some(known)) => Some(built_in_endpoint(known)),
+        (Layered::Silent, None) => {
+            problems.push(key.problem(no_url(name)));
+            None
+        }
+        (Layered::Refused, _) => None,
+    };
+    problems.extend(section.finish());
+    Some(assemble(name, known, endpoints?, given))
+}
+
+fn built_in_endpoint(known: &BuiltIn) -> Sourced<Vec<Endpoint>> {
+    Sourced::new(vec![known.endpoint()], Provenance::BuiltIn)
+}
+
+/// Fills up what is given with what is built in.
+fn assemble(
+    name: &str,
+    known: Option<&'static BuiltIn>,
+    endpoints: Sourced<Vec<Endpoint>>,
+    given: Given,
+) -> Upstream {
+    // Only its own endpoints may make a built-in upstream send a password to its own token service.
+    let trusted = known
+        .filter(|_| endpoints.provenance == Provenance::BuiltIn)
+        .map_or(&[][..], |known| known.trusted_hosts);
+    Upstream {
+        name: name.to_owned(),
+        aliases: given
+            .aliases
+            .unwrap_or_else(|| built_in(known.map_or(&[], |known| known.aliases))),
+        endpoints,
+        official_prefix: known.and_then(|known| known.official_prefix),
+        credentials: given.credentials,
+        trusted_hosts: match given.trusted_hosts {
+            Some(hosts) => with(hosts, trusted),
+            None => built_in(trusted),
+        },
+        fresh: given
+            .fresh
+            .unwrap_or_else(|| Sourced::new(FRESH, Provenance::Default)),
+    }
+}
+
+fn built_in(values: &[&str]) -> Sourced<Vec<String>> {
+    let provenance = if values.is_empty() {
+        Provenance::Default
+    } else {
+        Provenance::BuiltIn
+    };
+    with(Sourced::new(Vec::new(), provenance), values)
+}
+
+/// Adds what is missing.
+fn with(mut list: Sourced<Vec<String>>, more: &[&str]) -> Sourced<Vec<String>> {
+    for value in more {
+        if !list.iter().any(|held| held == value) {
+            list.value.push((*value).to_owned());
+        }
+    }
+    list
+}
+
+/// `url`, or `endpoints`.
+fn endpoints(section: &mut Section<'_>, problems: &mut Vec<Problem>) -> Layered<Vec<Endpoint>> {
+    let before = problems.len();
+    let (url, several) = (section.take("url"), section.take("endpoints"));
+    if let (Some(_), Some(second)) = (&url, &several) {
+        problems.push(second.problem(Fault::UrlAndEndpoints));
+    }
+    if let Some(entry) = &several
+        && entry.texts().is_ok_and(|texts| texts.is_empty())
+    {
+        problems.push(entry.problem(Fault::Empty));
+    }
+    let single = scalar(url, Endpoint::parse, problems)
+        .map(|url| Sourced::new(vec![url.value], url.provenance));
+    let several = list(several, Endpoint::parse, problems);
+    match several.or(single) {
+        _ if problems.len() > before => Layered::Refused,
+        Some(endpoints) => Layered::Said(endpoints),
+        None => Layered::Silent,
+    }
+}
+
+/// `username` and `password`: both or neither.
+fn credentials(
+    key: &Key,
+    section: &mut Section<'_>,
+    problems: &mut Vec<Problem>,
+) -> Option<Credentials> {
+    let (username, password) = (section.take("username"), section.take("password"));
+    let half = match (&username, &password) {
+        (Some(_), None) => Some(("username", "password")),
+        (None, Some(_)) => Some(("password", "username")),
+        _ => None,
+    };
+    if let Some((given, missing)) = half {
+        problems.push(key.problem(Fault::HalfCredentials { given, missing }));
+    }
+    let username = scalar(username, user_name, problems);
+    let password = scalar(password, secret, problems);
+    Some(Credentials {
+        username: username?,
+        password: password?,
+    })
+}
+
+/// RFC 7617, section 2: no colon, no control characters.
+fn user_name(text: &str) -> Result<String, Fault> {
+    if text.contains(':') {
+        return Err(Fault::Credential);
+    }
+    sendable(text).map(str::to_owned)
+}
+
+fn secret(text: &str) -> Result<SecretString, Fault> {
+    sendable(text).map(SecretString::from)
+}
+
+fn sendable(text: &str) -> Result<&str, Fault> {
+    if text.is_empty() || text.chars().any(char::is_control) {
+        Err(Fault::Credential)
+    } else {
+        Ok(text)
+    }
+}
+
+fn fresh(text: &str) -> Result<Duration, Fault> {
+    let fresh = <Duration as Value>::parse(text)?;
+    if fresh.subsec_nanos() != 0 {
+        return Err(Fault::FractionOfSecond(Quoted::of(text)));
+    }
+    between(fresh, &Duration::ZERO, &FRESH_MOST)
+}
+
+fn scalar<T>(
+    entry: Option<Entry<'_>>,
+    parse: impl Fn(&str) -> Result<T, Fault>,
+    problems: &mut Vec<Problem>,
+) -> Option<Sourced<T>> {
+    let entry = entry?;
+    match entry.scalar(Shape::Text).and_then(|text| parse(&text)) {
+        Ok(value) => Some(Sourced::new(value, entry.provenance())),
+        Err(fault) => {
+            problems.push(entry.problem(fault));
+            None
+        }
+    }
+}
+
+fn list<T>(
+    entry: Option<Entry<'_>>,
+    parse: impl Fn(&str) -> Result<T, Fault>,
+    problems: &mut Vec<Problem>,
+) -> Option<Sourced<Vec<T>>> {
+    let entry = entry?;
+    let texts = match entry.texts() {
+        Ok(texts) => texts,
+        Err(fault) => {
+            problems.push(entry.problem(fault));
+            return None;
+        }
+    };
+    let mut values = Vec::with_capacity(texts.len());
+    for (text, place) in texts {
+        match parse(text) {
+            Ok(value) => values.push(value),
+            Err(fault) => problems.push(Problem {
+                place: Place::Value(Provenance::File(place)),
+                ..entry.problem(fault)
+            }),
+        }
+    }
+    Some(Sourced::new(values, entry.provenance()))
+}
+
+fn no_url(name: &str) -> Fault {
+    let alias_of = builtin::ALL
+        .iter()
+        .find(|known| known.aliases.contains(&name));
+    Fault::NoUrl {
+        name: name.to_owned(),
+        meant: alias_of
+            .map(|known| known.name)
+            .or_else(|| nearest(name, builtin::ALL.iter().map(|known| known.name))),
+    }
+}
+
+/// Every name and alias leads to one upstream.
+fn names_taken(upstreams: &[Upstream]) -> Vec<Problem> {
+    let mut holders: BTreeMap<&str, String> = upstreams
+        .iter()
+        .map(|upstream| (upstream.name.as_str(), "the name of an upstream".to_owned()))
+        .collect();
+    let mut problems = Vec::new();
+    for upstream in upstreams {
+        for alias in upstream.aliases.iter() {
+            let holder = format!("an alias of {}", upstream.name);
+            if let Some(first) = holders.get(alias.as_str()) {
+                problems.push(Problem {
+                    place: Place::Value(upstream.aliases.provenance.clone()),
+                    setting: Some(format!("upstreams.\"{}\".aliases", upstream.name)),
+                    fault: Fault::NameTaken {
+                        name: Quoted::of(alias),
+                        holder: first.clone(),
+                    },
+                });
+            } else {
+                holders.insert(alias, holder);
+            }
+        }
+    }
+    problems
+}

@@ -1,0 +1,117 @@
+use ledge_config::Flags;
+
+use crate::Given;
+
+#[test]
+fn every_value_says_where_it_came_from() {
+    let given = Given::file(
+        "default_upstream = \"docker.io\"\n[server]\ndrain = \"1h 30m\"\n[store]\nmemory = 1048576\n\
+         [upstreams.\"docker.io\"]\nusername = \"me\"\npassword = \"hunter2\"\nfresh = \"1m\"\n\
+         [upstreams.\"registry.example:5000\"]\nurl = \"http://10.0.0.5:5000/\"\ntrusted_hosts = [\"AUTH.example\"]\n",
+    )
+    .variable("LEDGE_LIMITS_REQUESTS", "7")
+    .flags(Flags {
+        listen: Some("0.0.0.0:80".to_owned()),
+        component: Some("/c.wasm".into()),
+        ..Flags::default()
+    });
+    let expected = r#"# file: FILE
+# component: /c.wasm (flag --component)
+default_upstream = "docker.io" # FILE:1
+
+[server]
+listen = "0.0.0.0:80" # flag --listen
+drain = "1h 30m" # FILE:3
+max_connections = 4096 # default
+header_timeout = "30s" # default
+
+[store]
+path = "/data/ledge" # default
+memory = "1MiB" # FILE:5
+
+[limits]
+requests = 7 # environment LEDGE_LIMITS_REQUESTS
+transfers = 64 # default
+instance_memory = "64MiB" # default
+instances = 64 # default
+request_timeout = "25s" # default
+upstream_connect_timeout = "5s" # default
+upstream_header_timeout = "15s" # default
+upstream_idle_timeout = "30s" # default
+
+[log]
+format = "text" # default
+filter = "info" # default
+
+[upstreams."docker.io"]
+endpoints = ["https://registry-1.docker.io"] # built in
+aliases = ["index.docker.io", "registry-1.docker.io"] # built in
+username = "me" # FILE:7
+password = "***" # FILE:8
+trusted_hosts = ["auth.docker.io"] # built in
+fresh = "1m" # FILE:9
+
+[upstreams."registry.example:5000"]
+endpoints = ["http://10.0.0.5:5000"] # FILE:11
+aliases = [] # default
+trusted_hosts = ["auth.example"] # FILE:12
+fresh = "10m" # default
+"#;
+    assert_eq!(given.shown(), expected);
+}
+
+/// What `show` prints, without the comments about where values came from.
+fn values(given: &Given) -> String {
+    let shown = given.shown();
+    let lines = shown.lines().filter(|line| !line.starts_with("# file"));
+    lines
+        .map(|line| line.rsplit_once(" # ").map_or(line, |(value, _)| value))
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+#[test]
+fn what_is_shown_reads_back() {
+    let files = [
+        "",
+        "[upstreams.\"quay.io\"]\n[upstreams.\"ghcr.io\"]\naliases = [\"gh\"]\nurl = \"http://[::1]:1\"",
+        "[upstreams.\"docker.io\"]\nusername = \"u # \\\" '\"\npassword = \"p\"",
+        "[upstreams.\"docker.io\"]\nurl = \"http://127.0.0.1:5001\"\ntrusted_hosts = [\"a\", \"b:1\"]",
+        "[store]\npath = \"/a\\\\b\\\"c # d\"\nmemory = \"1.5GB\"\n[server]\ndrain = \"1h 2m 3s 4ms\"",
+    ];
+    for file in files {
+        let given = Given::file(file);
+        // Of a password only the stars come back.
+        let again = Given::file(given.shown());
+        assert_eq!(values(&given), values(&again), "of:\n{file}");
+        assert_eq!(given.loaded().egress(), again.loaded().egress());
+    }
+}
+
+#[test]
+fn secrets_show_nowhere_but_in_the_registry() {
+    let config =
+        Given::file("[upstreams.\"ghcr.io\"]\nusername = \"me\"\npassword = \"hunter2\"\n")
+            .loaded();
+    assert!(!format!("{config:?}").contains("hunter2"));
+    assert!(!config.show().to_string().contains("hunter2"));
+    let registry = config.registry();
+    assert!(!format!("{registry:?}").contains("hunter2"));
+    let credentials = registry.upstreams[0]
+        .credentials
+        .as_ref()
+        .expect("credentials");
+    assert_eq!(credentials.password, "hunter2");
+}
+
+#[test]
+fn a_line_break_in_a_path_does_not_leave_its_comment() {
+    let config = Given::nothing()
+        .flags(Flags {
+            component: Some("/a\nlisten = \"evil\"".into()),
+            ..Flags::default()
+        })
+        .loaded();
+    let shown = config.show().to_string();
+    assert!(!shown.contains("\nlisten = \"evil\""), "{shown}");
+}

@@ -1,0 +1,121 @@
+use ledge_core::config::Registry;
+use proptest::prelude::{ProptestConfig, any, prop_assert, proptest};
+
+use crate::Given;
+
+/// What is taken here, the component must take too: it would refuse every request otherwise.
+fn component_takes(given: &Given) -> Result<(), String> {
+    let registry = given.loaded().registry();
+    let json = serde_json::to_string(&registry).map_err(|error| error.to_string())?;
+    match Registry::parse(&json) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+#[test]
+fn the_component_takes_the_built_in_ones() {
+    assert_eq!(component_takes(&Given::nothing()), Ok(()));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(512))]
+
+    #[test]
+    fn the_component_takes_what_is_taken(
+        name in "[a-z0-9._-]{1,12}(:[0-9]{1,5})?",
+        alias in "[a-z0-9._-]{1,12}(:[0-9]{1,5})?",
+        scheme in "https?",
+        authority in r"([a-zA-Z0-9._-]{1,12}|[0-9]{1,3}(\.[0-9]{1,3}){3}|\[[0-9a-f:]{2,9}\])(:[0-9]{1,5})?",
+        trusted in r"([a-zA-Z0-9._-]{1,12}|[0-9]{1,3}(\.[0-9]{1,3}){3}|\[[0-9a-f:]{2,9}\])(:[0-9]{1,5})?",
+        fresh in any::<u16>(),
+    ) {
+        let given = Given::file(format!(
+            "[upstreams.\"{name}\"]\nurl = \"{scheme}://{authority}\"\naliases = [\"{alias}\"]\n\
+             trusted_hosts = [\"{trusted}\"]\nfresh = \"{fresh}s\"\n"
+        ));
+        if given.load().is_ok() {
+            let taken = component_takes(&given);
+            prop_assert!(taken.is_ok(), "{:?}: {}", taken, given.shown());
+        }
+    }
+}
+
+#[test]
+fn the_built_in_ones_are_handed_over_whole() {
+    let config = Given::nothing().loaded();
+    let registry = config.registry();
+    assert_eq!(registry.default_upstream.as_deref(), Some("docker.io"));
+    let docker = &registry.upstreams[0];
+    assert_eq!(docker.name, "docker.io");
+    assert_eq!(docker.endpoints, ["https://registry-1.docker.io"]);
+    assert_eq!(docker.aliases, ["index.docker.io", "registry-1.docker.io"]);
+    assert_eq!(docker.official_prefix.as_deref(), Some("library"));
+    assert_eq!(docker.trusted_hosts, ["auth.docker.io"]);
+    assert_eq!(docker.fresh_seconds, 600);
+    for upstream in &registry.upstreams[1..] {
+        assert_eq!(upstream.endpoints, [format!("https://{}", upstream.name)]);
+        assert_eq!(upstream.official_prefix, None);
+        assert!(upstream.credentials.is_none());
+    }
+}
+
+#[test]
+fn only_those_named_exist() {
+    let config = Given::file("[upstreams.\"quay.io\"]\n").loaded();
+    let registry = config.registry();
+    assert_eq!(registry.upstreams.len(), 1);
+    assert_eq!(registry.upstreams[0].endpoints, ["https://quay.io"]);
+    assert_eq!(registry.default_upstream, None);
+}
+
+#[test]
+fn a_built_in_one_keeps_what_is_not_said() {
+    let config =
+        Given::file("[upstreams.\"docker.io\"]\nurl = \"http://127.0.0.1:5001\"\nfresh = \"0s\"\n")
+            .loaded();
+    let registry = config.registry();
+    let docker = &registry.upstreams[0];
+    assert_eq!(docker.endpoints, ["http://127.0.0.1:5001"]);
+    assert_eq!(docker.official_prefix.as_deref(), Some("library"));
+    assert_eq!(docker.aliases.len(), 2);
+    assert_eq!(docker.fresh_seconds, 0);
+    assert_eq!(registry.default_upstream.as_deref(), Some("docker.io"));
+    // Another endpoint has another token service.
+    assert!(docker.trusted_hosts.is_empty());
+}
+
+#[test]
+fn trusted_hosts_are_added_to_those_of_a_built_in_one() {
+    let config =
+        Given::file("[upstreams.\"docker.io\"]\ntrusted_hosts = [\"cdn.internal\"]\n").loaded();
+    let egress = config.egress();
+    assert_eq!(egress[0].trusted_hosts, ["cdn.internal", "auth.docker.io"]);
+}
+
+#[test]
+fn egress_is_the_endpoints_and_what_is_trusted() {
+    let config = Given::file(
+        "[upstreams.\"registry.example\"]\nendpoints = [\"https://a.example\", \"http://10.0.0.5:5000\"]\n\
+         trusted_hosts = [\"auth.example:8443\"]\n",
+    )
+    .loaded();
+    let egress = config.egress();
+    assert_eq!(egress.len(), 1);
+    assert_eq!(egress[0].name, "registry.example");
+    let endpoints: Vec<&str> = egress[0].endpoints.iter().map(|url| url.as_str()).collect();
+    assert_eq!(endpoints, ["https://a.example/", "http://10.0.0.5:5000/"]);
+    assert_eq!(egress[0].trusted_hosts, ["auth.example:8443"]);
+}
+
+/// What a client may pull without a password must not depend on another's.
+#[test]
+fn credentials_are_their_own_upstreams_alone() {
+    let config = Given::file(
+        "[upstreams.\"ghcr.io\"]\nusername = \"me\"\npassword = \"hunter2\"\n[upstreams.\"quay.io\"]\n",
+    )
+    .loaded();
+    let registry = config.registry();
+    assert!(registry.upstreams[0].credentials.is_some());
+    assert!(registry.upstreams[1].credentials.is_none());
+}
