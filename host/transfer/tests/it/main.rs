@@ -1,0 +1,471 @@
+//! The miss path against an origin that is scripted byte for byte.
+
+mod origin;
+
+use std::sync::Arc;
+
+use futures::future::join_all;
+use futures::join;
+use http::Request;
+use http_body_util::BodyExt;
+use ledge_core::digest::Digest;
+use ledge_core::range::ByteRange;
+use ledge_origin::{Client, ClientOptions, EgressRules, UpstreamEgress};
+use ledge_store::{BlobStore, StoreOptions};
+use ledge_transfer::{Answer, FillError, Outcome, Source, TransferOptions, Transfers, Want};
+use sha2::{Digest as _, Sha256};
+use tempfile::TempDir;
+use tokio::sync::Semaphore;
+
+use origin::{Origin, Script, Step, always, head, ok};
+
+/// More than what is held back, and than one window.
+const SIZE: usize = 300_000;
+
+struct Bench {
+    origin: Origin,
+    transfers: Transfers,
+    directory: TempDir,
+}
+
+impl Bench {
+    async fn new(script: Script) -> Self {
+        Self::with(
+            script,
+            TransferOptions {
+                running: 8,
+                waiting: 8,
+            },
+        )
+        .await
+    }
+
+    async fn with(script: Script, options: TransferOptions) -> Self {
+        let origin = Origin::start(script).await;
+        let directory = TempDir::new().expect("a directory");
+        let store = BlobStore::open(&StoreOptions {
+            path: directory.path().to_owned(),
+            memory: 0,
+        })
+        .expect("a store");
+        let rules = EgressRules::new(vec![UpstreamEgress {
+            name: "test".to_owned(),
+            endpoints: vec![url::Url::parse(&origin.url).expect("a URL")],
+            trusted_hosts: Vec::new(),
+        }]);
+        let client = Client::new(rules, ClientOptions::default()).expect("a client");
+        Self {
+            origin,
+            transfers: Transfers::new(store, client, options),
+            directory,
+        }
+    }
+
+    fn source(&self) -> Source {
+        self.sources(&["/blob"])
+    }
+
+    fn sources(&self, paths: &[&str]) -> Source {
+        let request = |path| Request::get(format!("{}{path}", self.origin.url)).body(());
+        Source {
+            origins: paths
+                .iter()
+                .map(|path| request(path).expect("a request"))
+                .collect(),
+        }
+    }
+
+    async fn fill(&self, bytes: &[u8], ranges: &[ByteRange]) -> Result<Answer, FillError> {
+        self.transfers
+            .fill(want(bytes), self.source(), ranges)
+            .await
+    }
+
+    /// The whole object. It may fail before its header, if the transfer has failed by then, or after it.
+    async fn whole(&self, bytes: &[u8]) -> Result<Vec<u8>, String> {
+        let answer = self.fill(bytes, &[]).await.map_err(|e| e.to_string())?;
+        body(answer).await.map_err(|e| e.to_string())
+    }
+
+    async fn stored(&self, bytes: &[u8]) -> bool {
+        let found = self.transfers.store().stat(&digest(bytes)).await;
+        found.expect("a store that works").is_some()
+    }
+
+    fn partials(&self) -> usize {
+        let partial = self.directory.path().join("partial");
+        std::fs::read_dir(partial).expect("a directory").count()
+    }
+
+    /// Waits until no transfer of `bytes` runs any more: then a fill asks the origin again.
+    async fn settled(&self, bytes: &[u8]) {
+        while self.transfers.followers(&digest(bytes)).is_some() {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Waits until `number` callers follow the transfer of `bytes`.
+    async fn followed_by(&self, bytes: &[u8], number: usize) {
+        while self.transfers.followers(&digest(bytes)) != Some(number) {
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+fn content() -> Vec<u8> {
+    (0..SIZE).map(|n| (n * 31 % 251) as u8).collect()
+}
+
+fn digest(bytes: &[u8]) -> Digest {
+    Digest::from_sha256(&Sha256::digest(bytes).into())
+}
+
+fn want(bytes: &[u8]) -> Want {
+    Want {
+        digest: digest(bytes),
+        size: None,
+    }
+}
+
+async fn body(answer: Answer) -> Result<Vec<u8>, std::io::Error> {
+    Ok(answer.body.collect().await?.to_bytes().to_vec())
+}
+
+fn gate() -> Arc<Semaphore> {
+    Arc::new(Semaphore::new(0))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn twenty_callers_are_one_request_and_all_get_the_bytes() {
+    let bytes = content();
+    let gate = gate();
+    let steps = vec![
+        ok(SIZE),
+        Step::Send(bytes[..1000].to_vec()),
+        Step::Wait(gate.clone()),
+        Step::Send(bytes[1000..].to_vec()),
+    ];
+    let bench = Bench::new(always(steps)).await;
+    let answers = join_all((0..20).map(|_| bench.fill(&bytes, &[]))).await;
+    let answers: Vec<_> = answers.into_iter().map(|a| a.expect("an answer")).collect();
+    let outcomes: Vec<_> = answers.iter().map(|answer| answer.outcome).collect();
+    assert_eq!(
+        outcomes.iter().filter(|o| **o == Outcome::Started).count(),
+        1
+    );
+    assert_eq!(
+        outcomes.iter().filter(|o| **o == Outcome::Followed).count(),
+        19
+    );
+    gate.add_permits(1);
+    for answer in join_all(answers.into_iter().map(body)).await {
+        assert_eq!(answer.expect("a whole body"), bytes);
+    }
+    bench.settled(&bytes).await;
+    let again = bench.fill(&bytes, &[]).await.expect("a hit");
+    assert_eq!(again.outcome, Outcome::Hit);
+    assert_eq!(body(again).await.expect("a whole body"), bytes);
+    assert_eq!(bench.origin.requests().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_bytes_come_before_the_last_ones_are_sent() {
+    let bytes = content();
+    let gate = gate();
+    let steps = vec![
+        ok(SIZE),
+        Step::Send(bytes[..50_000].to_vec()),
+        Step::Wait(gate.clone()),
+        Step::Send(bytes[50_000..].to_vec()),
+    ];
+    let bench = Bench::new(always(steps)).await;
+    let mut answer = bench.fill(&bytes, &[]).await.expect("an answer");
+    let mut got = Vec::new();
+    while got.len() < 50_000 {
+        let frame = answer.body.frame().await.expect("more").expect("no error");
+        got.extend_from_slice(&frame.into_data().expect("data"));
+    }
+    gate.add_permits(1);
+    got.extend(body(answer).await.expect("the rest"));
+    assert_eq!(got, bytes);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_caller_that_hangs_up_does_not_end_the_transfer() {
+    let bytes = content();
+    let gate = gate();
+    let steps = vec![
+        ok(SIZE),
+        Step::Wait(gate.clone()),
+        Step::Send(bytes.clone()),
+    ];
+    let bench = Bench::new(always(steps)).await;
+    drop(bench.fill(&bytes, &[]).await.expect("an answer"));
+    gate.add_permits(1);
+    bench.settled(&bytes).await;
+    assert!(bench.stored(&bytes).await);
+    assert_eq!(bench.origin.requests().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn wrong_bytes_are_not_stored_and_no_client_takes_them_for_whole() {
+    let bytes = content();
+    let mut wrong = bytes.clone();
+    wrong[7] ^= 1;
+    let gate = gate();
+    let rest = Step::Send(wrong.split_off(1000));
+    let steps = vec![ok(SIZE), Step::Send(wrong), Step::Wait(gate.clone()), rest];
+    let bench = Bench::new(always(steps)).await;
+    let answer = bench.fill(&bytes, &[]).await.expect("a header");
+    assert_eq!(answer.size, Some(SIZE as u64));
+    gate.add_permits(2);
+    body(answer).await.expect_err("a cut body");
+    bench.settled(&bytes).await;
+    assert!(!bench.stored(&bytes).await);
+    assert_eq!(bench.partials(), 0);
+    // The next caller asks again.
+    bench.whole(&bytes).await.expect_err("wrong bytes");
+    assert_eq!(bench.origin.requests().len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn wrong_bytes_of_unknown_length_end_in_an_error_too() {
+    let bytes = content();
+    let mut wrong = bytes.clone();
+    wrong[SIZE - 1] ^= 1;
+    let bench = Bench::new(always(vec![head("200 OK"), Step::Send(wrong)])).await;
+    bench.whole(&bytes).await.expect_err("wrong bytes");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_object_of_unknown_length_is_served_and_stored() {
+    let bytes = content();
+    let bench = Bench::new(always(vec![head("200 OK"), Step::Send(bytes.clone())])).await;
+    assert_eq!(bench.whole(&bytes).await.expect("a whole body"), bytes);
+    bench.settled(&bytes).await;
+    assert!(bench.stored(&bytes).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_transfer_that_breaks_off_stores_nothing_and_cuts() {
+    let bytes = content();
+    let bench = Bench::new(always(vec![ok(SIZE), Step::Send(bytes[..99_999].to_vec())])).await;
+    bench.whole(&bytes).await.expect_err("wrong bytes");
+    bench.settled(&bytes).await;
+    assert!(!bench.stored(&bytes).await);
+    assert_eq!(bench.partials(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn more_bytes_than_promised_are_a_mismatch_before_the_first_one() {
+    let bytes = content();
+    let bench = Bench::new(always(vec![ok(SIZE), Step::Send(bytes.clone())])).await;
+    let want = Want {
+        size: Some(5),
+        ..want(&bytes)
+    };
+    let error = bench
+        .transfers
+        .fill(want, bench.source(), &[])
+        .await
+        .expect_err("a mismatch");
+    assert!(matches!(error, FillError::Mismatch(_)), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ranges_of_a_cold_object_are_answered_as_their_bytes_come() {
+    let bytes = content();
+    let gate = gate();
+    let steps = vec![
+        ok(SIZE),
+        Step::Send(bytes[..70_000].to_vec()),
+        Step::Wait(gate.clone()),
+        Step::Send(bytes[70_000..].to_vec()),
+    ];
+    let bench = Bench::new(always(steps)).await;
+    let early = bench
+        .fill(&bytes, &[ByteRange::Between(10, 69_999)])
+        .await
+        .expect("an answer");
+    assert_eq!(early.span, Some(10..70_000));
+    assert_eq!(body(early).await.expect("the range"), bytes[10..70_000]);
+    let last = bench
+        .fill(&bytes, &[ByteRange::Last(5)])
+        .await
+        .expect("an answer");
+    gate.add_permits(1);
+    assert_eq!(body(last).await.expect("the range"), bytes[SIZE - 5..]);
+    let error = bench
+        .fill(&bytes, &[ByteRange::From(SIZE as u64)])
+        .await
+        .expect_err("no range");
+    assert!(matches!(error, FillError::Unsatisfiable(size) if size == SIZE as u64));
+    assert_eq!(bench.origin.requests().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_reaches_every_follower_with_its_fields_and_body() {
+    let bytes = content();
+    let gate = gate();
+    let steps = vec![
+        Step::Wait(gate.clone()),
+        head("401 Unauthorized\r\nwww-authenticate: Bearer realm=\"x\"\r\ncontent-length: 2"),
+        Step::Send(b"no".to_vec()),
+    ];
+    let bench = Bench::new(always(steps)).await;
+    let callers = join_all((0..3).map(|_| bench.fill(&bytes, &[])));
+    let (answers, ()) = join!(callers, async {
+        bench.followed_by(&bytes, 3).await;
+        gate.add_permits(1);
+    });
+    for answer in answers {
+        let Err(FillError::Refused(refusal)) = answer else {
+            panic!("not refused: {answer:?}");
+        };
+        assert_eq!(refusal.status, 401);
+        assert_eq!(refusal.headers["www-authenticate"], "Bearer realm=\"x\"");
+        assert_eq!(refusal.body, "no");
+    }
+    assert_eq!(bench.origin.requests().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_another_endpoint_may_do_better_is_asked_of_it() {
+    let bytes = content();
+    let good = bytes.clone();
+    let script: Script = Arc::new(move |number| match number {
+        0 => vec![head("502 Bad Gateway\r\ncontent-length: 0")],
+        _ => vec![ok(SIZE), Step::Send(good.clone())],
+    });
+    let bench = Bench::new(script).await;
+    let source = bench.sources(&["/first", "/second"]);
+    let answer = bench
+        .transfers
+        .fill(want(&bytes), source, &[])
+        .await
+        .expect("an answer");
+    assert_eq!(body(answer).await.expect("a whole body"), bytes);
+    let requests = bench.origin.requests();
+    assert!(requests[0].starts_with("GET /first "), "{requests:?}");
+    assert!(requests[1].starts_with("GET /second "), "{requests:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_404_is_an_answer_and_no_other_endpoint_is_asked() {
+    let bytes = content();
+    let bench = Bench::new(always(vec![head("404 Not Found\r\ncontent-length: 0")])).await;
+    let source = bench.sources(&["/first", "/second"]);
+    let error = bench
+        .transfers
+        .fill(want(&bytes), source, &[])
+        .await
+        .expect_err("a refusal");
+    assert!(matches!(error, FillError::Refused(refusal) if refusal.status == 404));
+    assert_eq!(bench.origin.requests().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn transfers_wait_their_turn_and_one_too_many_is_told_when_to_ask_again() {
+    let gate = gate();
+    let steps = vec![
+        Step::Wait(gate.clone()),
+        head("404 Not Found\r\ncontent-length: 0"),
+    ];
+    let options = TransferOptions {
+        running: 1,
+        waiting: 1,
+    };
+    let bench = Bench::with(always(steps), options).await;
+    let third = async {
+        bench.followed_by(b"first", 1).await;
+        bench.followed_by(b"second", 1).await;
+        let third = bench.fill(b"third", &[]).await;
+        gate.add_permits(2);
+        third
+    };
+    let (first, second) = (bench.fill(b"first", &[]), bench.fill(b"second", &[]));
+    let (first, second, third) = join!(first, second, third);
+    assert!(matches!(third, Err(FillError::Busy(_))), "{third:?}");
+    for waited in [first, second] {
+        assert!(matches!(waited, Err(FillError::Refused(_))), "{waited:?}");
+    }
+    assert_eq!(bench.origin.requests().len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_encoded_answer_is_refused_before_its_first_byte() {
+    let bytes = content();
+    let steps = vec![
+        head("200 OK\r\ncontent-encoding: gzip"),
+        Step::Send(bytes.clone()),
+    ];
+    let bench = Bench::new(always(steps)).await;
+    let error = bench.fill(&bytes, &[]).await.expect_err("a mismatch");
+    assert!(matches!(error, FillError::Mismatch(_)), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn small_objects_are_verified_before_their_first_byte() {
+    let bytes = b"{}".to_vec();
+    let bench = Bench::new(always(vec![ok(2), Step::Send(b"[]".to_vec())])).await;
+    bench.whole(&bytes).await.expect_err("no byte of it");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ingest_learns_the_digest_and_stores() {
+    let bytes = content();
+    let answer =
+        head("200 OK\r\ncontent-type: application/x\r\ndocker-content-digest: sha256:false");
+    let bench = Bench::new(always(vec![answer, Step::Send(bytes.clone())])).await;
+    let stored = bench
+        .transfers
+        .ingest(None, bench.source(), 1 << 20)
+        .await
+        .expect("stored");
+    assert_eq!(stored.digest, digest(&bytes));
+    assert_eq!(stored.size, SIZE as u64);
+    assert_eq!(stored.headers["content-type"], "application/x");
+    assert!(bench.stored(&bytes).await);
+    // Known and stored: nobody is asked.
+    let again = bench
+        .transfers
+        .ingest(Some(want(&bytes)), bench.source(), 1 << 20)
+        .await;
+    assert_eq!(again.expect("stored").size, SIZE as u64);
+    assert_eq!(bench.origin.requests().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ingest_refuses_what_is_wrong_short_or_too_large() {
+    let bytes = content();
+    let announced = Bench::new(always(vec![ok(SIZE), Step::Send(bytes.clone())])).await;
+    let error = announced
+        .transfers
+        .ingest(None, announced.source(), 1000)
+        .await;
+    assert!(matches!(error, Err(FillError::TooLarge(1000))), "{error:?}");
+
+    let silent = Bench::new(always(vec![head("200 OK"), Step::Send(bytes.clone())])).await;
+    let error = silent.transfers.ingest(None, silent.source(), 1000).await;
+    assert!(matches!(error, Err(FillError::TooLarge(1000))), "{error:?}");
+
+    let short = Bench::new(always(vec![ok(SIZE), Step::Send(bytes[..10].to_vec())])).await;
+    let error = short.transfers.ingest(None, short.source(), 1 << 20).await;
+    assert!(matches!(error, Err(FillError::Unreachable(_))), "{error:?}");
+
+    let wrong = Bench::new(always(vec![ok(2), Step::Send(b"no".to_vec())])).await;
+    let error = wrong
+        .transfers
+        .ingest(Some(want(&bytes)), wrong.source(), 1 << 20)
+        .await;
+    assert!(matches!(error, Err(FillError::Mismatch(_))), "{error:?}");
+    assert!(!wrong.stored(&bytes).await && !wrong.stored(b"no").await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_origin_that_hangs_up_before_its_header_is_unreachable() {
+    let bench = Bench::new(always(Vec::new())).await;
+    let error = bench.fill(b"", &[]).await.expect_err("no answer");
+    assert!(matches!(error, FillError::Unreachable(_)), "{error}");
+    assert_eq!(bench.partials(), 0);
+}
