@@ -1,0 +1,167 @@
+//! The command line: `ledge serve`, `ledge config check`, `ledge config show`.
+
+mod configuration;
+mod logging;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use ledge_config::{Config, Flags, Problems, Surroundings};
+
+/// Anything that keeps a command from doing its work.
+const FAILED: u8 = 1;
+
+/// A wrong command line or a wrong configuration; clap's own code for the former. A service
+/// manager can tell from it that starting again does not help.
+const REFUSED: u8 = 2;
+
+/// An OCI registry mirror for the edge
+///
+/// Ledge serves container images from storage beside its clients, and fetches from the origin
+/// registry what is missing. Every setting and its default: docs/configuration.md.
+#[derive(Debug, Parser)]
+#[command(name = "ledge", version, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve clients until SIGTERM or SIGINT
+    ///
+    /// On either signal no new connection is taken, and running downloads have `server.drain`
+    /// (30s) to finish. Exit codes: 0 after a drain, 1 if it cannot start, 2 if the configuration
+    /// or the command line is wrong.
+    Serve(Flags),
+    /// Look at the configuration without starting anything
+    Config(ConfigArgs),
+}
+
+#[derive(Debug, Args)]
+struct ConfigArgs {
+    #[command(subcommand)]
+    command: ConfigCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum ConfigCommand {
+    /// Say whether the configuration is right, and if not, all that is wrong
+    ///
+    /// Reads the file, the environment and the flags as `serve` does. Exit codes: 0 if all is
+    /// right, 2 if not.
+    Check(Flags),
+    /// Print every value in force and where it came from
+    ///
+    /// What is printed is TOML and can be used as a file. Passwords are printed as "***".
+    Show(Flags),
+}
+
+impl Cli {
+    /// Runs the command; `serve` is what `ledge serve` does once the log is on.
+    pub(crate) fn run(self, serve: impl FnOnce(&Config) -> anyhow::Result<()>) -> ExitCode {
+        let outcome =
+            match self.command {
+                Command::Serve(flags) => load(&flags).and_then(|config| {
+                    logging::start(&config.log)?;
+                    serve(&config)
+                }),
+                Command::Config(args) => match args.command {
+                    ConfigCommand::Check(flags) => load(&flags)
+                        .and_then(|config| print(|out| configuration::check(&config, out))),
+                    ConfigCommand::Show(flags) => load(&flags)
+                        .and_then(|config| print(|out| configuration::show(&config, out))),
+                },
+            };
+        match outcome {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                // Where standard error is closed, the code has to say it.
+                let _ = writeln!(std::io::stderr(), "error: {error:#}");
+                ExitCode::from(code(&error))
+            }
+        }
+    }
+}
+
+fn load(flags: &Flags) -> anyhow::Result<Config> {
+    Ok(Config::load(flags, &Surroundings::of_process())?)
+}
+
+fn code(error: &anyhow::Error) -> u8 {
+    if error.is::<Problems>() {
+        REFUSED
+    } else {
+        FAILED
+    }
+}
+
+/// Prints to standard output. A reader that has seen enough (`| head`) is no failure.
+fn print(
+    write: impl FnOnce(&mut std::io::StdoutLock<'static>) -> std::io::Result<()>,
+) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    match write(&mut out).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(anyhow::Error::new(error).context("cannot print"))
+        }
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{CommandFactory, Parser};
+
+    use super::{Cli, code};
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn command_lines() {
+        let table = [
+            ("serve", true),
+            (
+                "serve --listen 127.0.0.1:0 --store s --config f --component c",
+                true,
+            ),
+            ("serve --log debug --log-format json", true),
+            ("config check --config f", true),
+            ("config show --listen 127.0.0.1:0", true),
+            ("", false),
+            ("config", false),
+            ("serve extra", false),
+            ("serve --lsten 127.0.0.1:0", false),
+        ];
+        for (line, right) in table {
+            let words = ["ledge"].into_iter().chain(line.split_whitespace());
+            assert_eq!(Cli::try_parse_from(words).is_ok(), right, "{line}");
+        }
+    }
+
+    /// Every flag of `serve` names its environment twin.
+    #[test]
+    fn every_flag_has_help_and_a_twin() {
+        let mut command = Cli::command();
+        let serve = command.find_subcommand_mut("serve").expect("serve");
+        for argument in serve.get_arguments().filter(|a| a.get_id() != "help") {
+            let help = argument.get_long_help().expect("help").to_string();
+            assert!(
+                help.contains("[env: LEDGE_"),
+                "{}: {help}",
+                argument.get_id()
+            );
+        }
+    }
+
+    #[test]
+    fn a_wrong_configuration_has_its_own_code() {
+        let refused = ledge_config::Problems(Vec::new());
+        assert_eq!(code(&anyhow::Error::new(refused)), 2);
+        assert_eq!(code(&anyhow::anyhow!("the disk is full")), 1);
+    }
+}

@@ -1,0 +1,199 @@
+//! `ledge serve`: the wiring of a mirror. Rooms know nothing of each other's making; this file does.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use http::{Request, Response};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use ledge_config::Config;
+use ledge_origin::{Client, ClientOptions, EgressRules, UpstreamEgress};
+use ledge_runtime::{
+    Capabilities, Engine, EngineOptions, Flights, ResponseBody, Runtime, RuntimeOptions, Stores,
+    Variables,
+};
+use ledge_server::{Handler, ServerOptions, Summary};
+use ledge_store::{BlobStore, KeyValue, MemoryKv, RedbFile, StoreOptions, open_redb};
+use ledge_transfer::{TransferOptions, Transfers};
+use tokio::net::TcpListener;
+
+use crate::component;
+use crate::respond;
+
+/// The variable in which the registry component finds its configuration.
+const REGISTRY: &str = "ledge_registry";
+
+/// How many bytes of volatile records (tokens) are kept: some thousand tokens of a few KiB.
+const VOLATILE_BYTES: u64 = 16 << 20;
+
+/// Header sets over this are answered 431; the largest seen from a client is about 20 KiB.
+const HEADER_BYTES: u32 = 64 * 1024;
+
+/// Serves until `shutdown`, then drains.
+///
+/// # Errors
+/// What keeps it from starting: the store, the component, the address.
+pub(crate) fn run(config: &Config) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the threads that serve")?;
+    let mirror = Mirror::open(config)?;
+    let summary = runtime.block_on(mirror.serve(config, shutdown()))?;
+    if summary.cut > 0 {
+        tracing::warn!(cut = summary.cut, "downloads were cut, the drain's time was over");
+    }
+    mirror.records.flush().context("cannot write the last records")?;
+    // Transfers that no client waits for are not waited for: their partial files go at the next start.
+    runtime.shutdown_background();
+    Ok(())
+}
+
+/// What is opened before the first client is let in.
+struct Mirror {
+    store: BlobStore,
+    records: RedbFile,
+    engine: Engine,
+    component: component::Chosen,
+}
+
+impl Mirror {
+    fn open(config: &Config) -> Result<Self> {
+        let path = config.store.path.value.clone();
+        let store = BlobStore::open(&StoreOptions {
+            path: path.clone(),
+            memory: config.store.memory.as_u64(),
+        })?;
+        let records = open_redb(&path.join("kv.redb"))?;
+        let engine = Engine::new(engine_options(config))?;
+        let file = config.component.as_ref().map(|file| file.value.as_path());
+        let component = component::choose(&engine, file)?;
+        Ok(Self {
+            store,
+            records,
+            engine,
+            component,
+        })
+    }
+
+    async fn serve(
+        &self,
+        config: &Config,
+        shutdown: impl Future<Output = ()>,
+    ) -> Result<Summary> {
+        let component = Runtime::new(
+            &self.engine,
+            &self.component.name,
+            &self.component.component,
+            self.capabilities(config)?,
+            RuntimeOptions {
+                engine: engine_options(config),
+                requests: config.limits.requests.value as usize,
+                request_timeout: config.limits.request_timeout.value,
+            },
+        )?;
+        let wanted = config.server.listen.value;
+        let listener = TcpListener::bind(wanted)
+            .await
+            .with_context(|| format!("cannot listen on {wanted} ({})", config.server.listen.provenance))?;
+        let address = listener.local_addr()?;
+        tracing::info!(store = %config.store.path.display(), component = %self.component.name, "listening on http://{address}");
+        let handler = Mirroring { component };
+        Ok(ledge_server::run(listener, handler, server_options(config), shutdown).await)
+    }
+
+    fn capabilities(&self, config: &Config) -> Result<Capabilities> {
+        let client = Client::new(egress(config), client_options(config))?;
+        let registry = serde_json::to_string(&config.registry())?;
+        let transfers = Transfers::new(
+            self.store.clone(),
+            client.clone(),
+            TransferOptions {
+                running: config.limits.transfers.value as usize,
+                // Whoever waits for a turn is a request that was let in.
+                waiting: config.limits.requests.value as usize,
+            },
+        );
+        Ok(Capabilities {
+            transfers,
+            flights: Flights::default(),
+            stores: Stores::new(HashMap::from([
+                ("default".to_owned(), self.records.label("default")),
+                ("catalog".to_owned(), self.records.label("catalog")),
+                ("volatile".to_owned(), Arc::new(MemoryKv::new(VOLATILE_BYTES)) as KeyValue),
+            ])),
+            variables: Variables::new(HashMap::from([(REGISTRY.to_owned(), registry)])),
+            client,
+        })
+    }
+}
+
+fn engine_options(config: &Config) -> EngineOptions {
+    EngineOptions {
+        instances: config.limits.instances.value,
+        instance_memory: usize::try_from(config.limits.instance_memory.as_u64()).unwrap_or(usize::MAX),
+    }
+}
+
+fn server_options(config: &Config) -> ServerOptions {
+    ServerOptions {
+        max_connections: config.server.max_connections.value as usize,
+        header_timeout: config.server.header_timeout.value,
+        drain: config.server.drain.value,
+        max_header_bytes: HEADER_BYTES,
+    }
+}
+
+fn client_options(config: &Config) -> ClientOptions {
+    ClientOptions {
+        connect_timeout: config.limits.upstream_connect_timeout.value,
+        header_timeout: config.limits.upstream_header_timeout.value,
+        idle_timeout: config.limits.upstream_idle_timeout.value,
+        ..ClientOptions::default()
+    }
+}
+
+fn egress(config: &Config) -> EgressRules {
+    let upstreams = config.egress().into_iter().map(|upstream| UpstreamEgress {
+        name: upstream.name,
+        endpoints: upstream.endpoints,
+        trusted_hosts: upstream.trusted_hosts,
+    });
+    EgressRules::new(upstreams.collect())
+}
+
+/// Hands requests to the component.
+#[derive(Clone)]
+struct Mirroring {
+    component: Runtime,
+}
+
+impl Handler for Mirroring {
+    type Body = ResponseBody;
+
+    async fn handle(&self, request: Request<Incoming>, _: SocketAddr) -> Response<ResponseBody> {
+        let request = request.map(|body| body.map_err(Into::into).boxed_unsync());
+        match self.component.handle(request).await {
+            Ok(response) => response,
+            Err(error) => respond::failed(&error),
+        }
+    }
+}
+
+/// SIGTERM, as service managers send it, or SIGINT, as a terminal does.
+async fn shutdown() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut terminate), Ok(mut interrupt)) =
+        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
+        tracing::error!("signals cannot be received: end this process by SIGKILL");
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    tracing::info!("draining: no new connections, running downloads finish");
+}

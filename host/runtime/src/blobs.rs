@@ -1,0 +1,336 @@
+//! `ledge:edge/blobs`: content-addressed bytes, which never enter a component.
+
+use std::io;
+
+use http::header::{
+    ACCEPT_RANGES, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, HeaderName, HeaderValue,
+};
+use http::{HeaderMap, Request, Response, StatusCode};
+use http_body_util::BodyExt;
+use ledge_core::digest::Digest;
+use ledge_core::range::ByteRange;
+use ledge_transfer::{Answer, FillError, Outcome as Outcome_, Source as Origins, Transfers, Want};
+use wasmtime::AsContextMut;
+use wasmtime::component::{Accessor, HasData, Resource};
+use wasmtime_wasi_http::WasiHttpCtxView;
+use wasmtime_wasi_http::p3;
+
+use crate::bindings::ledge::edge::blobs::{
+    Descriptor, Error, Host, HostUpload, HostUploadWithStore, HostWithStore, Ingested, Keeping,
+    Outcome, Range, Refusal, Served, Source,
+};
+use crate::instance::InstanceState;
+
+/// An upload. None can be opened yet: the calls that make one answer `unsupported`.
+#[allow(unreachable_pub, reason = "the bindings re-export it")]
+pub enum Upload {}
+
+/// A borrow of what the interface needs.
+pub(crate) struct BlobsView<'a> {
+    pub(crate) transfers: &'a Transfers,
+    pub(crate) http: WasiHttpCtxView<'a>,
+}
+
+pub(crate) struct HasBlobs;
+
+impl HasData for HasBlobs {
+    type Data<'a> = BlobsView<'a>;
+}
+
+/// RFC 9211: how a cache handled the request.
+const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
+
+type Fields = Vec<(String, Vec<u8>)>;
+type Call<V> = wasmtime::Result<Result<V, Error>>;
+type State = Accessor<InstanceState, HasBlobs>;
+
+impl Host for BlobsView<'_> {}
+impl HostUpload for BlobsView<'_> {
+    fn id(&mut self, upload: Resource<Upload>) -> wasmtime::Result<String> {
+        match *self.http.table.get(&upload)? {}
+    }
+
+    fn drop(&mut self, upload: Resource<Upload>) -> wasmtime::Result<()> {
+        match self.http.table.delete(upload)? {}
+    }
+}
+
+impl HostWithStore<InstanceState> for HasBlobs {
+    async fn stat(state: &State, digest: String) -> Call<Option<Descriptor>> {
+        let Ok(digest) = Digest::parse(&digest) else {
+            return Ok(Err(Error::InvalidDigest));
+        };
+        let found = transfers(state).store().stat(&digest).await;
+        Ok(found
+            .map(|size| size.map(|size| described(&digest, Some(size), None)))
+            .map_err(|error| failed(error.into())))
+    }
+
+    async fn get(
+        state: &State,
+        digest: String,
+        ranges: Vec<Range>,
+        fields: Fields,
+    ) -> Call<Option<Served>> {
+        let Ok(digest) = Digest::parse(&digest) else {
+            return Ok(Err(Error::InvalidDigest));
+        };
+        let object = match transfers(state).store().find(&digest).await {
+            Ok(Some(object)) => object,
+            Ok(None) => return Ok(Ok(None)),
+            Err(error) => return Ok(Err(failed(error.into()))),
+        };
+        match Answer::stored(&object, &wanted(&ranges)) {
+            Ok(answer) => Ok(serve(state, &digest, answer, &fields)?.map(Some)),
+            Err(error) => Ok(Err(failed(error))),
+        }
+    }
+
+    async fn read(state: &State, digest: String, max: u32) -> Call<Option<Vec<u8>>> {
+        let Ok(digest) = Digest::parse(&digest) else {
+            return Ok(Err(Error::InvalidDigest));
+        };
+        let bytes = match transfers(state).store().find(&digest).await {
+            Ok(Some(object)) if object.size() > u64::from(max) => return Ok(Err(Error::TooLarge)),
+            Ok(Some(object)) => object.bytes(u64::from(max)).await.map(Some),
+            Ok(None) => Ok(None),
+            Err(error) => Err(error),
+        };
+        Ok(bytes
+            .map(|bytes| bytes.map(Vec::from))
+            .map_err(|error| failed(error.into())))
+    }
+
+    async fn fill(
+        state: &State,
+        want: Descriptor,
+        source: Source,
+        ranges: Vec<Range>,
+        fields: Fields,
+        _: Keeping,
+    ) -> Call<Served> {
+        let Ok(want) = parse_want(&want) else {
+            return Ok(Err(Error::InvalidDigest));
+        };
+        let origins = requests(state, source)?;
+        let (transfers, digest) = (transfers(state), want.digest.clone());
+        match transfers.fill(want, origins, &wanted(&ranges)).await {
+            Ok(answer) => serve(state, &digest, answer, &fields),
+            Err(error) => Ok(Err(failed(error))),
+        }
+    }
+
+    async fn ingest(
+        state: &State,
+        want: Option<Descriptor>,
+        source: Source,
+        max: u32,
+        _: Keeping,
+    ) -> Call<Ingested> {
+        let Ok(want) = want.as_ref().map(parse_want).transpose() else {
+            return Ok(Err(Error::InvalidDigest));
+        };
+        let origins = requests(state, source)?;
+        Ok(match transfers(state).ingest(want, origins, max).await {
+            Ok(stored) => Ok(Ingested {
+                what: described(
+                    &stored.digest,
+                    Some(stored.size),
+                    media_type(&stored.headers),
+                ),
+                origin_fields: listed(&stored.headers),
+            }),
+            Err(error) => Err(failed(error)),
+        })
+    }
+
+    async fn refer(_: &State, _: String, _: Vec<String>) -> Call<()> {
+        Ok(Err(Error::Unsupported))
+    }
+
+    async fn delete(_: &State, _: String) -> Call<bool> {
+        Ok(Err(Error::Unsupported))
+    }
+}
+
+impl HostUploadWithStore<InstanceState> for HasBlobs {
+    async fn open(_: &State) -> Call<Resource<Upload>> {
+        Ok(Err(Error::Unsupported))
+    }
+
+    async fn resume(_: &State, _: String) -> Call<Resource<Upload>> {
+        Ok(Err(Error::Unsupported))
+    }
+
+    async fn offset(_: &State, _: Resource<Upload>) -> Call<u64> {
+        Ok(Err(Error::Unsupported))
+    }
+
+    async fn append(_: &State, _: Resource<Upload>, _: u64, _: Resource<p3::Request>) -> Call<u64> {
+        Ok(Err(Error::Unsupported))
+    }
+
+    async fn commit(_: &State, _: Resource<Upload>, _: Descriptor, _: Keeping) -> Call<Descriptor> {
+        Ok(Err(Error::Unsupported))
+    }
+
+    async fn cancel(_: &State, _: Resource<Upload>) -> Call<()> {
+        Ok(Err(Error::Unsupported))
+    }
+}
+
+fn transfers(state: &State) -> Transfers {
+    state.with(|mut access| access.get().transfers.clone())
+}
+
+fn parse_want(want: &Descriptor) -> Result<Want, Error> {
+    let digest = Digest::parse(&want.digest).map_err(|_| Error::InvalidDigest)?;
+    Ok(Want {
+        digest,
+        size: want.size,
+    })
+}
+
+fn wanted(ranges: &[Range]) -> Vec<ByteRange> {
+    ranges
+        .iter()
+        .map(|range| match *range {
+            Range::From(start) => ByteRange::From(start),
+            Range::Between((start, last)) => ByteRange::Between(start, last),
+            Range::Last(length) => ByteRange::Last(length),
+        })
+        .collect()
+}
+
+/// The guest's requests as the host sends them. Their bodies are dropped: a source's are bodiless.
+fn requests(state: &State, source: Source) -> wasmtime::Result<Origins> {
+    let take = |request: Resource<p3::Request>| {
+        state.with(|mut access| {
+            let request = access.get().http.table.delete(request)?;
+            let sent = async { Ok(()) };
+            let (request, _) = request
+                .into_http(access.as_context_mut(), sent)
+                .map_err(|error| wasmtime::format_err!("not a request: {error:?}"))?;
+            let (head, _) = request.into_parts();
+            wasmtime::error::Ok(Request::from_parts(head, ()))
+        })
+    };
+    let origins = source
+        .origins
+        .into_iter()
+        .map(take)
+        .collect::<Result<_, _>>()?;
+    Ok(Origins { origins })
+}
+
+/// An answer as a resource that the guest hands back unread.
+fn serve(state: &State, digest: &Digest, answer: Answer, fields: &Fields) -> Call<Served> {
+    let Ok(headers) = response_fields(&answer, fields) else {
+        return Ok(Err(Error::Other(
+            "a field of the response is malformed".into(),
+        )));
+    };
+    let what = described(digest, answer.size, media_type(&answer.headers));
+    let (outcome, origin_fields) = match answer.outcome {
+        Outcome_::Hit => (Outcome::Hit, Vec::new()),
+        Outcome_::Followed => (Outcome::Followed, Vec::new()),
+        Outcome_::Started => (Outcome::Started, listed(&answer.headers)),
+    };
+    let mut response = Response::new(answer.body.map_err(cut).boxed_unsync());
+    *response.status_mut() = match answer.span {
+        Some(_) => StatusCode::PARTIAL_CONTENT,
+        None => StatusCode::OK,
+    };
+    *response.headers_mut() = headers;
+    state.with(|mut access| {
+        let http = access.get().http;
+        let (response, _) = p3::Response::from_http(http.hooks, response);
+        Ok(Ok(Served {
+            response: http.table.push(response)?,
+            what,
+            outcome,
+            origin_fields,
+        }))
+    })
+}
+
+/// A body that fails is a connection that is cut, short of its announced end.
+fn cut(error: io::Error) -> wasmtime_wasi_http::Error {
+    tracing::warn!(%error, "a response was cut");
+    wasmtime_wasi_http::Error::HttpResponseIncomplete
+}
+
+/// The caller's fields, and over them those that only we can know.
+fn response_fields(answer: &Answer, fields: &Fields) -> Result<HeaderMap, http::Error> {
+    let mut headers = HeaderMap::with_capacity(fields.len() + 4);
+    for (name, value) in fields {
+        headers.append(
+            HeaderName::from_bytes(name.as_bytes())?,
+            HeaderValue::from_bytes(value)?,
+        );
+    }
+    headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    headers.insert(CACHE_STATUS, cache_status(answer.outcome));
+    match (&answer.span, answer.size) {
+        (Some(span), Some(size)) => {
+            headers.insert(CONTENT_LENGTH, (span.end - span.start).into());
+            let range = format!("bytes {}-{}/{size}", span.start, span.end - 1);
+            headers.insert(CONTENT_RANGE, range.try_into()?);
+        }
+        (_, Some(size)) => {
+            headers.insert(CONTENT_LENGTH, size.into());
+        }
+        (_, None) => {}
+    }
+    Ok(headers)
+}
+
+fn cache_status(outcome: Outcome_) -> HeaderValue {
+    HeaderValue::from_static(match outcome {
+        Outcome_::Hit => "ledge; hit",
+        Outcome_::Started => "ledge; fwd=miss; stored",
+        Outcome_::Followed => "ledge; fwd=miss; collapsed",
+    })
+}
+
+fn described(digest: &Digest, size: Option<u64>, media_type: Option<String>) -> Descriptor {
+    Descriptor {
+        digest: digest.to_string(),
+        size,
+        media_type,
+    }
+}
+
+fn media_type(headers: &HeaderMap) -> Option<String> {
+    let value = headers.get(CONTENT_TYPE)?;
+    value.to_str().ok().map(str::to_owned)
+}
+
+fn listed(headers: &HeaderMap) -> Fields {
+    headers
+        .iter()
+        .map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().to_vec()))
+        .collect()
+}
+
+fn failed(error: FillError) -> Error {
+    match error {
+        FillError::Refused(refusal) => Error::Refused(Refusal {
+            status: refusal.status.as_u16(),
+            fields: listed(&refusal.headers),
+            body: refusal.body.to_vec(),
+            origin: u32::try_from(refusal.origin).unwrap_or(u32::MAX),
+        }),
+        FillError::Unreachable(why) => Error::Unreachable(why),
+        FillError::Timeout => Error::Timeout,
+        FillError::Mismatch(why) => {
+            tracing::warn!(%why, "an origin's bytes are not those of the digest");
+            Error::Mismatch
+        }
+        FillError::TooLarge(_) => Error::TooLarge,
+        FillError::Busy(seconds) => Error::Busy(seconds),
+        FillError::NoSpace => Error::NoSpace,
+        FillError::Unsatisfiable(size) => Error::Unsatisfiable(size),
+        FillError::Store(why) | FillError::Request(why) => Error::Other(why),
+    }
+}
