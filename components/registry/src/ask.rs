@@ -1,0 +1,152 @@
+//! What a client asks of one repository.
+
+use crate::bindings::ledge::edge::blobs::Range;
+use crate::bindings::wasi::http::types::Request;
+use crate::origin::Origin;
+use crate::respond::Fields;
+use ledge_core::digest::Digest;
+use ledge_core::name::{RepositoryName, RequestedName};
+use ledge_core::range::ByteRange;
+use ledge_core::upstream::{Shape, TargetError, Upstream, Upstreams};
+
+/// A client's question, understood.
+pub(crate) struct Ask<'a> {
+    pub(crate) upstream: &'a Upstream,
+    pub(crate) repository: RepositoryName,
+    pub(crate) shape: Shape<'a>,
+    pub(crate) wish: &'a Wish,
+}
+
+/// How much of the object a client wants.
+#[derive(Debug, Default)]
+pub(crate) struct Wish {
+    /// The header alone.
+    pub(crate) head: bool,
+    ranges: Vec<ByteRange>,
+    if_range: Option<Vec<u8>>,
+}
+
+impl Wish {
+    /// What a GET's fields say. A HEAD knows no ranges (RFC 9110, section 14.2).
+    pub(crate) fn read(request: &Request, head: bool) -> Self {
+        if head {
+            return Self {
+                head,
+                ..Self::default()
+            };
+        }
+        let headers = request.get_headers();
+        let field = headers.get("range").into_iter().next();
+        let ranges = field.and_then(|f| String::from_utf8(f).ok());
+        let ranges = ranges
+            .map(|f| ByteRange::parse_field(&f))
+            .unwrap_or_default();
+        let if_range = if ranges.is_empty() {
+            None
+        } else {
+            headers.get("if-range").into_iter().next()
+        };
+        Self {
+            head,
+            ranges,
+            if_range,
+        }
+    }
+
+    /// The ranges that are wanted of an object; none if `If-Range` names another
+    /// (RFC 9110, section 13.1.5).
+    pub(crate) fn ranges(&self, digest: &Digest) -> Vec<Range> {
+        match &self.if_range {
+            Some(tag) if *tag != etag(digest).as_bytes() => Vec::new(),
+            _ => self.ranges.iter().map(range).collect(),
+        }
+    }
+}
+
+fn range(range: &ByteRange) -> Range {
+    match *range {
+        ByteRange::From(first) => Range::From(first),
+        ByteRange::Between(first, last) => Range::Between((first, last)),
+        ByteRange::Last(count) => Range::Last(count),
+    }
+}
+
+impl<'a> Ask<'a> {
+    /// Finds the upstream and the repository that are meant.
+    pub(crate) fn new(
+        upstreams: &'a Upstreams,
+        name: &'a RequestedName,
+        ns: Option<&'a str>,
+        wish: &'a Wish,
+    ) -> Result<Self, TargetError> {
+        let target = upstreams.resolve(name, ns)?;
+        Ok(Self {
+            upstream: target.upstream,
+            repository: target.repository,
+            shape: target.shape,
+            wish,
+        })
+    }
+
+    /// The repository at its origin.
+    pub(crate) fn origin(&self) -> Origin<'_> {
+        Origin {
+            upstream: self.upstream,
+            repository: &self.repository,
+        }
+    }
+
+    /// The fields that go with an object.
+    pub(crate) fn fields(&self, digest: &Digest, media_type: &str) -> Fields {
+        let mut fields = Vec::with_capacity(8);
+        fields.push(field("content-type", media_type));
+        fields.push(field("docker-content-digest", digest.as_str()));
+        fields.push(("etag".to_owned(), etag(digest).into_bytes()));
+        self.echo_namespace(&mut fields);
+        fields
+    }
+
+    /// Says that `ns` was honoured.
+    pub(crate) fn echo_namespace(&self, fields: &mut Fields) {
+        if let Some(ns) = self.shape.ns {
+            fields.push(field("oci-namespace", ns));
+        }
+    }
+}
+
+pub(crate) fn field(name: &str, value: &str) -> (String, Vec<u8>) {
+    (name.to_owned(), value.as_bytes().to_vec())
+}
+
+/// The strong validator of content that cannot change.
+fn etag(digest: &Digest) -> String {
+    format!("\"{digest}\"")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn if_range_guards_ranges() {
+        let digest = Digest::from_sha256(&[1; 32]);
+        let wish = |if_range: Option<String>| Wish {
+            head: false,
+            ranges: vec![
+                ByteRange::From(5),
+                ByteRange::Between(1, 2),
+                ByteRange::Last(3),
+            ],
+            if_range: if_range.map(String::into_bytes),
+        };
+        assert_eq!(wish(None).ranges(&digest).len(), 3);
+        assert_eq!(wish(Some(etag(&digest))).ranges(&digest).len(), 3);
+        assert_eq!(wish(Some(digest.to_string())).ranges(&digest).len(), 0);
+        assert_eq!(
+            wish(Some("Wed, 21 Oct 2015 07:28:00 GMT".to_owned()))
+                .ranges(&digest)
+                .len(),
+            0
+        );
+    }
+}

@@ -1,0 +1,175 @@
+//! Blobs: OCI distribution specification 1.1, "Pulling blobs".
+
+use crate::ask::Ask;
+use crate::bindings::ledge::edge::blobs::{self, Outcome, Served, Source};
+use crate::bindings::ledge::edge::flights::{Role, join};
+use crate::bindings::wasi::http::types::Response;
+use crate::failure::{Failure, of_blobs};
+use crate::fetch::{self, Head, descriptor};
+use crate::respond::header_only;
+use crate::way::Way;
+use crate::{flight, grants};
+use ledge_core::digest::Digest;
+use ledge_core::error::{ApiError, ErrorKind};
+use ledge_core::key;
+use ledge_core::record::Ground;
+use ledge_core::ticket::Object;
+
+/// What blobs are: their own type is in the manifest that lists them.
+const MEDIA_TYPE: &str = "application/octet-stream";
+
+/// Answers a GET or HEAD of a blob.
+pub(crate) async fn answer(ask: &Ask<'_>, digest: &Digest) -> Result<Response, Failure> {
+    let grant = grants::known(ask, digest).await;
+    if let Some(grant) = &grant
+        && grants::suffices(ask, digest, grant).await
+        && let Some(served) = get(ask, digest).await?
+    {
+        return Ok(served.response);
+    }
+    if ask.wish.head {
+        let shown = grant.filter(|grant| grant.ground == Ground::Shown && grant.size.is_some());
+        return match shown {
+            Some(grant) => head_answer(ask, digest, grant.size, Way::Known),
+            None => head(ask, digest).await,
+        };
+    }
+    match join(key::blob_flight(ask.upstream, &ask.repository, digest)).await {
+        Role::Leads(lead) => {
+            let result = Box::pin(obtain(ask, digest)).await;
+            match &result {
+                Ok(_) => flight::land(lead, Ok(&[])),
+                // A range is one client's own wish: the next one leads.
+                Err(failure) if failure.error.kind() == ErrorKind::RangeUnsatisfiable => drop(lead),
+                Err(failure) => flight::land(lead, Err(&failure.error)),
+            }
+            result
+        }
+        Role::Follows(bytes) => {
+            flight::follow(&bytes)?;
+            match get(ask, digest).await? {
+                Some(served) => Ok(served.response),
+                None => Ok(fill(ask, digest).await?.response),
+            }
+        }
+    }
+}
+
+/// Gets the right to show the blob, and the blob.
+async fn obtain(ask: &Ask<'_>, digest: &Digest) -> Result<Response, Failure> {
+    if grants::stored(digest).await {
+        authorise(ask, digest).await?;
+        if let Some(served) = get(ask, digest).await? {
+            return Ok(served.response);
+        }
+    }
+    let filled = fill(ask, digest).await;
+    let started = matches!(&filled, Ok(served) if served.outcome == Outcome::Started);
+    if started {
+        let size = filled.as_ref().ok().and_then(|served| served.what.size);
+        grants::shown(
+            ask,
+            digest,
+            &Head {
+                size,
+                ..Head::default()
+            },
+        )
+        .await;
+        grants::came(ask, digest).await;
+        grants::served(ask).await;
+    } else if answered_for_others(&filled) {
+        // Another repository's transfer: that says nothing of this one's right.
+        authorise(ask, digest).await?;
+    }
+    Ok(filled?.response)
+}
+
+fn answered_for_others(filled: &Result<Served, Failure>) -> bool {
+    match filled {
+        Ok(_) => true,
+        Err(failure) => failure.error.kind() == ErrorKind::RangeUnsatisfiable,
+    }
+}
+
+/// Makes sure that the origin shows the blob in this very repository.
+async fn authorise(ask: &Ask<'_>, digest: &Digest) -> Result<(), ApiError> {
+    if let Some(grant) = grants::known(ask, digest).await
+        && grants::suffices(ask, digest, &grant).await
+    {
+        return Ok(());
+    }
+    let head = fetch::head(ask, &Object::Blob(digest.clone())).await?;
+    grants::shown(
+        ask,
+        digest,
+        &Head {
+            size: head.size,
+            ..Head::default()
+        },
+    )
+    .await;
+    Ok(())
+}
+
+async fn get(ask: &Ask<'_>, digest: &Digest) -> Result<Option<Served>, Failure> {
+    let fields = ask.fields(digest, MEDIA_TYPE);
+    let found = blobs::get(digest.to_string(), ask.wish.ranges(digest), fields).await;
+    found.map_err(|error| of_blobs(ask.upstream.name(), error, ErrorKind::BlobUnknown))
+}
+
+async fn fill(ask: &Ask<'_>, digest: &Digest) -> Result<Served, Failure> {
+    let object = Object::Blob(digest.clone());
+    let run = async |source: Source| {
+        let fields = ask.fields(digest, MEDIA_TYPE);
+        blobs::fill(
+            descriptor(digest),
+            source,
+            ask.wish.ranges(digest),
+            fields,
+            fetch::BLOBS,
+        )
+        .await
+    };
+    ask.origin().transfer(&object, run).await
+}
+
+/// A HEAD of what is not stored is a HEAD at the origin, never a transfer.
+async fn head(ask: &Ask<'_>, digest: &Digest) -> Result<Response, Failure> {
+    let key = key::blob_head_flight(ask.upstream, &ask.repository, digest);
+    let found = flight::once(key, async || {
+        let head = fetch::head(ask, &Object::Blob(digest.clone())).await?;
+        grants::shown(
+            ask,
+            digest,
+            &Head {
+                size: head.size,
+                ..Head::default()
+            },
+        )
+        .await;
+        Ok(head
+            .size
+            .map(u64::to_le_bytes)
+            .map(Vec::from)
+            .unwrap_or_default())
+    });
+    let (bytes, part) = found.await?;
+    let size = bytes.as_slice().try_into().ok().map(u64::from_le_bytes);
+    if let Some(served) = get(ask, digest).await? {
+        return Ok(served.response);
+    }
+    head_answer(ask, digest, size, Way::Asked.of(part))
+}
+
+fn head_answer(
+    ask: &Ask<'_>,
+    digest: &Digest,
+    size: Option<u64>,
+    way: Way,
+) -> Result<Response, Failure> {
+    let mut fields = ask.fields(digest, MEDIA_TYPE);
+    fields.push(("accept-ranges".to_owned(), b"bytes".to_vec()));
+    fields.push(way.field());
+    Ok(header_only(fields, size)?)
+}

@@ -1,0 +1,96 @@
+//! A manifest by digest: OCI distribution specification 1.1, "Pulling manifests".
+
+use crate::ask::Ask;
+use crate::bindings::ledge::edge::blobs;
+use crate::bindings::wasi::http::types::Response;
+use crate::failure::{Failure, of_blobs};
+use crate::respond::header_only;
+use crate::way::Way;
+use crate::{fetch, flight, grants};
+use ledge_core::digest::Digest;
+use ledge_core::error::{ApiError, ErrorKind};
+use ledge_core::key;
+use ledge_core::record::Ground;
+use ledge_core::reference::Reference;
+use ledge_core::ticket::Object;
+use std::cell::Cell;
+
+/// How often the flight is joined for one request: a GET that followed a HEAD's
+/// flight finds no bytes and flies itself, and eviction may come in between once.
+const ROUNDS: u32 = 3;
+
+/// Answers a GET or HEAD of a manifest by its digest.
+pub(crate) async fn answer(ask: &Ask<'_>, digest: &Digest) -> Result<Response, Failure> {
+    if let Some(response) = granted(ask, digest, Way::Known).await? {
+        return Ok(response);
+    }
+    let key = key::manifest_flight(ask.upstream, &ask.repository, digest);
+    for _ in 0..ROUNDS {
+        let way = Cell::new(Way::Known);
+        let found = flight::once(key.clone(), async || {
+            way.set(Box::pin(obtain(ask, digest)).await?);
+            Ok(Vec::new())
+        });
+        let (_, part) = found.await?;
+        if let Some(response) = granted(ask, digest, way.get().of(part)).await? {
+            return Ok(response);
+        }
+    }
+    Err(ApiError::new(
+        ErrorKind::Unavailable,
+        "the manifest was evicted while it was fetched",
+    )
+    .into())
+}
+
+/// The stored manifest if this repository may show it, or what is known of it if
+/// that is all a HEAD wants.
+async fn granted(ask: &Ask<'_>, digest: &Digest, way: Way) -> Result<Option<Response>, Failure> {
+    let Some(grant) = grants::known(ask, digest).await else {
+        return Ok(None);
+    };
+    let Some(media_type) = grant.media_type.as_ref() else {
+        return Ok(None);
+    };
+    if !grants::suffices(ask, digest, &grant).await {
+        return Ok(None);
+    }
+    let mut fields = ask.fields(digest, media_type.as_str());
+    fields.extend(way.told());
+    match blobs::get(digest.to_string(), ask.wish.ranges(digest), fields).await {
+        Ok(Some(served)) => Ok(Some(served.response)),
+        Ok(None) if ask.wish.head && grant.ground == Ground::Shown => {
+            let mut fields = ask.fields(digest, media_type.as_str());
+            fields.push(way.field());
+            Ok(Some(header_only(fields, grant.size)?))
+        }
+        Ok(None) => Ok(None),
+        Err(error) => Err(of_blobs(
+            ask.upstream.name(),
+            error,
+            ErrorKind::ManifestUnknown,
+        )),
+    }
+}
+
+/// Gets the right to show the manifest, and its bytes where they are wanted.
+async fn obtain(ask: &Ask<'_>, digest: &Digest) -> Result<Way, ApiError> {
+    let reference = Reference::Digest(digest.clone());
+    if ask.wish.head || grants::stored(digest).await {
+        let mut head = fetch::head(ask, &Object::Manifest(reference.clone())).await?;
+        head.media_type = match head.media_type.filter(|said| !said.is_generic()) {
+            Some(said) => Some(said),
+            // What the origin does not say, an earlier grant did, or else the bytes do.
+            None => grants::known(ask, digest)
+                .await
+                .and_then(|grant| grant.media_type),
+        };
+        if head.media_type.is_some() {
+            grants::shown(ask, digest, &head).await;
+            grants::served(ask).await;
+            return Ok(Way::Asked);
+        }
+    }
+    fetch::manifest(ask, &reference).await?;
+    Ok(Way::Fetched)
+}
