@@ -100,14 +100,11 @@ pub fn access(upstream: &Upstream, endpoint: &Endpoint, repository: &RepositoryN
     ])
 }
 
-/// Where an endpoint's challenge is.
+/// Where the challenge of an upstream's endpoint is.
 #[must_use]
-pub fn challenge(endpoint: &Endpoint) -> String {
-    join([
-        "challenge",
-        endpoint.scheme().as_str(),
-        endpoint.authority().as_str(),
-    ])
+pub fn challenge(upstream: &Upstream, endpoint: &Endpoint) -> String {
+    let (scheme, place) = (endpoint.scheme().as_str(), endpoint.authority().as_str());
+    join(["challenge", upstream.name(), scheme, place])
 }
 
 /// Where a repository stands in the catalog.
@@ -155,7 +152,8 @@ mod tests {
                 );
             }
         }
-        keys.extend(a.endpoints().iter().map(challenge));
+        keys.extend(a.endpoints().iter().map(|e| challenge(a, e)));
+        keys.extend(b.endpoints().iter().map(|e| challenge(b, e)));
         let distinct: BTreeSet<_> = keys.iter().collect();
         assert_eq!(distinct.len(), keys.len());
         assert!(keys.iter().all(|k| k.len() <= 1024));

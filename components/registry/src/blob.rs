@@ -23,9 +23,9 @@ pub(crate) async fn answer(ask: &Ask<'_>, digest: &Digest) -> Result<Response, F
     let grant = grants::known(ask, digest).await;
     if let Some(grant) = &grant
         && grants::suffices(ask, digest, grant).await
-        && let Some(served) = get(ask, digest).await?
+        && let Some(response) = get(ask, digest).await?
     {
-        return Ok(served.response);
+        return Ok(response);
     }
     if ask.wish.head {
         let shown = grant.filter(|grant| grant.ground == Ground::Shown && grant.size.is_some());
@@ -48,7 +48,7 @@ pub(crate) async fn answer(ask: &Ask<'_>, digest: &Digest) -> Result<Response, F
         Role::Follows(bytes) => {
             flight::follow(&bytes)?;
             match get(ask, digest).await? {
-                Some(served) => Ok(served.response),
+                Some(response) => Ok(response),
                 None => Ok(fill(ask, digest).await?.response),
             }
         }
@@ -59,8 +59,8 @@ pub(crate) async fn answer(ask: &Ask<'_>, digest: &Digest) -> Result<Response, F
 async fn obtain(ask: &Ask<'_>, digest: &Digest) -> Result<Response, Failure> {
     if grants::stored(digest).await {
         authorise(ask, digest).await?;
-        if let Some(served) = get(ask, digest).await? {
-            return Ok(served.response);
+        if let Some(response) = get(ask, digest).await? {
+            return Ok(response);
         }
     }
     let filled = fill(ask, digest).await;
@@ -112,7 +112,7 @@ async fn authorise(ask: &Ask<'_>, digest: &Digest) -> Result<(), ApiError> {
     Ok(())
 }
 
-async fn get(ask: &Ask<'_>, digest: &Digest) -> Result<Option<Served>, Failure> {
+async fn get(ask: &Ask<'_>, digest: &Digest) -> Result<Option<Response>, Failure> {
     let fields = ask.fields(digest, MEDIA_TYPE);
     let found = blobs::get(digest.to_string(), ask.wish.ranges(digest), fields).await;
     found.map_err(|error| of_blobs(ask.upstream.name(), error, ErrorKind::BlobUnknown))
@@ -156,8 +156,8 @@ async fn head(ask: &Ask<'_>, digest: &Digest) -> Result<Response, Failure> {
     });
     let (bytes, part) = found.await?;
     let size = bytes.as_slice().try_into().ok().map(u64::from_le_bytes);
-    if let Some(served) = get(ask, digest).await? {
-        return Ok(served.response);
+    if let Some(response) = get(ask, digest).await? {
+        return Ok(response);
     }
     head_answer(ask, digest, size, Way::Asked.of(part))
 }

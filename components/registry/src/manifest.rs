@@ -58,7 +58,7 @@ async fn granted(ask: &Ask<'_>, digest: &Digest, way: Way) -> Result<Option<Resp
     let mut fields = ask.fields(digest, media_type.as_str());
     fields.extend(way.told());
     match blobs::get(digest.to_string(), ask.wish.ranges(digest), fields).await {
-        Ok(Some(served)) => Ok(Some(served.response)),
+        Ok(Some(response)) => Ok(Some(response)),
         Ok(None) if ask.wish.head && grant.ground == Ground::Shown => {
             let mut fields = ask.fields(digest, media_type.as_str());
             fields.push(way.field());

@@ -70,7 +70,7 @@ async fn show(ask: &Ask<'_>, record: &TagRecord, way: Way) -> Result<Option<Resp
     fields.extend(way.told());
     let ranges = ask.wish.ranges(&record.digest);
     match blobs::get(record.digest.to_string(), ranges, fields).await {
-        Ok(Some(served)) => Ok(Some(served.response)),
+        Ok(Some(response)) => Ok(Some(response)),
         Ok(None) if ask.wish.head => {
             let mut fields = ask.fields(&record.digest, record.media_type.as_str());
             fields.push(way.field());

@@ -1,6 +1,7 @@
 //! The command line: `ledge serve`, `ledge config check`, `ledge config show`.
 
 mod configuration;
+mod log_buffer;
 mod logging;
 
 use std::io::Write;
@@ -64,7 +65,7 @@ impl Cli {
         let outcome =
             match self.command {
                 Command::Serve(flags) => load(&flags).and_then(|config| {
-                    logging::start(&config.log)?;
+                    let _log = logging::start(&config.log)?;
                     serve(&config)
                 }),
                 Command::Config(args) => match args.command {

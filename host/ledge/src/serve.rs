@@ -18,6 +18,7 @@ use ledge_server::{Handler, ServerOptions, Summary};
 use ledge_store::{BlobStore, KeyValue, MemoryKv, RedbFile, StoreOptions, open_redb};
 use ledge_transfer::{TransferOptions, Transfers};
 use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::component;
 use crate::respond;
@@ -41,11 +42,17 @@ pub(crate) fn run(config: &Config) -> Result<()> {
         .build()
         .context("cannot start the threads that serve")?;
     let mirror = Mirror::open(config)?;
-    let summary = runtime.block_on(mirror.serve(config, shutdown()))?;
+    let summary = runtime.block_on(mirror.serve(config))?;
     if summary.cut > 0 {
-        tracing::warn!(cut = summary.cut, "downloads were cut, the drain's time was over");
+        tracing::warn!(
+            cut = summary.cut,
+            "downloads were cut, the drain's time was over"
+        );
     }
-    mirror.records.flush().context("cannot write the last records")?;
+    mirror
+        .records
+        .flush()
+        .context("cannot write the last records")?;
     // Transfers that no client waits for are not waited for: their partial files go at the next start.
     runtime.shutdown_background();
     Ok(())
@@ -78,11 +85,8 @@ impl Mirror {
         })
     }
 
-    async fn serve(
-        &self,
-        config: &Config,
-        shutdown: impl Future<Output = ()>,
-    ) -> Result<Summary> {
+    async fn serve(&self, config: &Config) -> Result<Summary> {
+        let signals = Signals::receive()?;
         let component = Runtime::new(
             &self.engine,
             &self.component.name,
@@ -95,13 +99,16 @@ impl Mirror {
             },
         )?;
         let wanted = config.server.listen.value;
-        let listener = TcpListener::bind(wanted)
-            .await
-            .with_context(|| format!("cannot listen on {wanted} ({})", config.server.listen.provenance))?;
+        let listener = TcpListener::bind(wanted).await.with_context(|| {
+            format!(
+                "cannot listen on {wanted} ({})",
+                config.server.listen.provenance
+            )
+        })?;
         let address = listener.local_addr()?;
         tracing::info!(store = %config.store.path.display(), component = %self.component.name, "listening on http://{address}");
         let handler = Mirroring { component };
-        Ok(ledge_server::run(listener, handler, server_options(config), shutdown).await)
+        Ok(ledge_server::run(listener, handler, server_options(config), signals.any()).await)
     }
 
     fn capabilities(&self, config: &Config) -> Result<Capabilities> {
@@ -122,7 +129,10 @@ impl Mirror {
             stores: Stores::new(HashMap::from([
                 ("default".to_owned(), self.records.label("default")),
                 ("catalog".to_owned(), self.records.label("catalog")),
-                ("volatile".to_owned(), Arc::new(MemoryKv::new(VOLATILE_BYTES)) as KeyValue),
+                (
+                    "volatile".to_owned(),
+                    Arc::new(MemoryKv::new(VOLATILE_BYTES)) as KeyValue,
+                ),
             ])),
             variables: Variables::new(HashMap::from([(REGISTRY.to_owned(), registry)])),
             client,
@@ -133,7 +143,8 @@ impl Mirror {
 fn engine_options(config: &Config) -> EngineOptions {
     EngineOptions {
         instances: config.limits.instances.value,
-        instance_memory: usize::try_from(config.limits.instance_memory.as_u64()).unwrap_or(usize::MAX),
+        instance_memory: usize::try_from(config.limits.instance_memory.as_u64())
+            .unwrap_or(usize::MAX),
     }
 }
 
@@ -182,18 +193,30 @@ impl Handler for Mirroring {
     }
 }
 
-/// SIGTERM, as service managers send it, or SIGINT, as a terminal does.
-async fn shutdown() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut terminate), Ok(mut interrupt)) =
-        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    else {
-        tracing::error!("signals cannot be received: end this process by SIGKILL");
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+/// SIGTERM, as service managers send it, and SIGINT, as a terminal does.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    /// Receives them from here on: before anybody is told that the mirror listens.
+    fn receive() -> Result<Self> {
+        let signals = || -> std::io::Result<Self> {
+            Ok(Self {
+                terminate: signal(SignalKind::terminate())?,
+                interrupt: signal(SignalKind::interrupt())?,
+            })
+        };
+        signals().context("cannot receive SIGTERM and SIGINT")
     }
-    tracing::info!("draining: no new connections, running downloads finish");
+
+    /// Resolves on the first of them.
+    async fn any(mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+        tracing::info!("draining: no new connections, running downloads finish");
+    }
 }

@@ -71,7 +71,7 @@ impl HostWithStore<InstanceState> for HasBlobs {
         digest: String,
         ranges: Vec<Range>,
         fields: Fields,
-    ) -> Call<Option<Served>> {
+    ) -> Call<Option<Resource<p3::Response>>> {
         let Ok(digest) = Digest::parse(&digest) else {
             return Ok(Err(Error::InvalidDigest));
         };
@@ -81,7 +81,7 @@ impl HostWithStore<InstanceState> for HasBlobs {
             Err(error) => return Ok(Err(failed(error.into()))),
         };
         match Answer::stored(&object, &wanted(&ranges)) {
-            Ok(answer) => Ok(serve(state, &digest, answer, &fields)?.map(Some)),
+            Ok(answer) => Ok(respond(state, answer, &fields)?.map(Some)),
             Err(error) => Ok(Err(failed(error))),
         }
     }
@@ -223,18 +223,28 @@ fn requests(state: &State, source: Source) -> wasmtime::Result<Origins> {
     Ok(Origins { origins })
 }
 
-/// An answer as a resource that the guest hands back unread.
+/// An answer, and what the caller may want to note about it.
 fn serve(state: &State, digest: &Digest, answer: Answer, fields: &Fields) -> Call<Served> {
-    let Ok(headers) = response_fields(&answer, fields) else {
-        return Ok(Err(Error::Other(
-            "a field of the response is malformed".into(),
-        )));
-    };
     let what = described(digest, answer.size, media_type(&answer.headers));
     let (outcome, origin_fields) = match answer.outcome {
         Outcome_::Hit => (Outcome::Hit, Vec::new()),
         Outcome_::Followed => (Outcome::Followed, Vec::new()),
         Outcome_::Started => (Outcome::Started, listed(&answer.headers)),
+    };
+    Ok(respond(state, answer, fields)?.map(|response| Served {
+        response,
+        what,
+        outcome,
+        origin_fields,
+    }))
+}
+
+/// An answer as a resource that the guest hands back unread.
+fn respond(state: &State, answer: Answer, fields: &Fields) -> Call<Resource<p3::Response>> {
+    let Ok(headers) = response_fields(&answer, fields) else {
+        return Ok(Err(Error::Other(
+            "a field of the response is malformed".into(),
+        )));
     };
     let mut response = Response::new(answer.body.map_err(cut).boxed_unsync());
     *response.status_mut() = match answer.span {
@@ -245,12 +255,7 @@ fn serve(state: &State, digest: &Digest, answer: Answer, fields: &Fields) -> Cal
     state.with(|mut access| {
         let http = access.get().http;
         let (response, _) = p3::Response::from_http(http.hooks, response);
-        Ok(Ok(Served {
-            response: http.table.push(response)?,
-            what,
-            outcome,
-            origin_fields,
-        }))
+        Ok(Ok(http.table.push(response)?))
     })
 }
 
@@ -270,7 +275,9 @@ fn response_fields(answer: &Answer, fields: &Fields) -> Result<HeaderMap, http::
         );
     }
     headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
-    headers.insert(CACHE_STATUS, cache_status(answer.outcome));
+    headers
+        .entry(CACHE_STATUS)
+        .or_insert_with(|| cache_status(answer.outcome));
     match (&answer.span, answer.size) {
         (Some(span), Some(size)) => {
             headers.insert(CONTENT_LENGTH, (span.end - span.start).into());

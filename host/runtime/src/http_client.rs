@@ -3,21 +3,40 @@
 //! Only bodiless requests leave, through the one client of the host, whose
 //! egress rules say where to. It follows redirects itself.
 
-use http::Request;
+use std::sync::{Arc, LazyLock};
+
+use http::{HeaderName, Request};
 use http_body_util::BodyExt;
 use ledge_origin::{Client, FetchError};
-use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
+use wasmtime_wasi_http::{
+    DEFAULT_FORBIDDEN_HEADERS, Error, ForbiddenHeaderFilter, RequestOptions, WasiBody,
+    WasiHttpHooks,
+};
 
 type Sent = (
     http::Response<WasiBody>,
     Box<dyn Future<Output = Result<(), Error>> + Send>,
 );
 
+/// wasmtime's own rule, kept: by default it makes the list anew for every field of
+/// every request and response.
+static FORBIDDEN: LazyLock<[HeaderName; 9]> = LazyLock::new(|| DEFAULT_FORBIDDEN_HEADERS);
+static IS_FORBIDDEN: LazyLock<ForbiddenHeaderFilter> =
+    LazyLock::new(|| Arc::new(|name| FORBIDDEN.contains(name)));
+
 /// Sends what a component asks for.
 #[derive(Clone)]
 pub(crate) struct Hooks(pub(crate) Client);
 
 impl WasiHttpHooks for Hooks {
+    fn is_forbidden_header(&mut self, name: &HeaderName) -> bool {
+        FORBIDDEN.contains(name)
+    }
+
+    fn forbidden_header_filter(&mut self) -> ForbiddenHeaderFilter {
+        IS_FORBIDDEN.clone()
+    }
+
     fn send_request(
         &mut self,
         request: Request<WasiBody>,

@@ -6,16 +6,19 @@ use anyhow::Context;
 use ledge_config::{Log, LogFormat};
 use tracing_subscriber::EnvFilter;
 
-/// Starts the log of the process.
+use super::log_buffer::{LogBuffer, LogGuard};
+
+/// Starts the log of the process. What is not written yet is written when the guard is dropped.
 ///
 /// # Errors
 ///
 /// If it is started already.
-pub(super) fn start(log: &Log) -> anyhow::Result<()> {
+pub(super) fn start(log: &Log) -> anyhow::Result<LogGuard> {
     let filter = EnvFilter::try_new(log.filter.as_str())?;
+    let (writer, guard) = LogBuffer::start().context("cannot start the log")?;
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr);
+        .with_writer(writer);
     let started = match log.format.value {
         LogFormat::Text => subscriber
             .with_ansi(std::io::stderr().is_terminal())
@@ -24,5 +27,6 @@ pub(super) fn start(log: &Log) -> anyhow::Result<()> {
     };
     started
         .map_err(|error| anyhow::anyhow!(error))
-        .context("cannot start the log")
+        .context("cannot start the log")?;
+    Ok(guard)
 }

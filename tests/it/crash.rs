@@ -1,0 +1,124 @@
+//! `kill -9` in the middle of a cold pull.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result, ensure};
+use ledge_tests::config::Config;
+use ledge_tests::files;
+use ledge_tests::gate::Gate;
+use ledge_tests::http::Method;
+use ledge_tests::images::{self, Image, Object};
+use ledge_tests::ledge::Ledge;
+use ledge_tests::origin::Origin;
+use ledge_tests::script::{Act, Rule};
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+
+use crate::site::{REPOSITORY, blob, is, manifest};
+
+/// Which twenty offsets are tried. Another seed tries twenty others.
+const SEED: u64 = 20_260_101;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_kill_at_any_offset_leaves_nothing_half_there() -> Result<()> {
+    let origin = Origin::start().await?;
+    let image = images::layered(500, &[3_000_000, 500_000])?;
+    origin.put(REPOSITORY, "v1", &image);
+    let mut random = StdRng::seed_from_u64(SEED);
+    let victim = &image.blobs[0];
+    for number in 0..20 {
+        let offset = random.random_range(1..victim.bytes.len());
+        println!(
+            "kill {number} of seed {SEED}: {} of {} bytes",
+            offset,
+            victim.bytes.len()
+        );
+        kill_at(&origin, &image, offset)
+            .await
+            .with_context(|| format!("seed {SEED}, offset {offset}"))?;
+    }
+    Ok(())
+}
+
+/// One cold pull with a kill when `offset` bytes of the first layer are in.
+async fn kill_at(origin: &Origin, image: &Image, offset: usize) -> Result<()> {
+    let (victim, whole) = (&image.blobs[0], &image.blobs[1]);
+    let mut ledge = Ledge::start(&Config::docker(origin.address())).await?;
+    is(&ledge.get(&manifest("v1")).fetch().await?, image.root())?;
+    is(&ledge.get(&blob(&whole.digest)).fetch().await?, whole)?;
+    let gate = Gate::held();
+    origin.rule(Rule::new(&victim.digest, Act::Stall(offset, gate.clone())).method(Method::GET));
+    let mut pull = ledge.get(&blob(&victim.digest)).send().await?;
+    // All that the origin has sent has gone through the file to the client.
+    let bytes = pull.at_least(offset).await?;
+    ensure!(
+        bytes == victim.bytes.slice(..offset),
+        "the client got other bytes"
+    );
+    ledge.kill();
+    gate.cut();
+    origin.behave();
+    is_partial(&ledge.store(), victim, offset)?;
+
+    let ledge = ledge.restart().await?;
+    ensure!(
+        files::under(&ledge.store().join("partial")).is_empty(),
+        "leftovers after the restart"
+    );
+    nothing_half(&ledge.store())?;
+    for object in &image.blobs {
+        is(&ledge.get(&blob(&object.digest)).fetch().await?, object)?;
+    }
+    is(&ledge.get(&manifest("v1")).fetch().await?, image.root())?;
+    nothing_half(&ledge.store())
+}
+
+/// The interrupted transfer is on disk, in part, and nowhere else. Another one
+/// may be there too: a client has its last byte before the store has synced.
+fn is_partial(store: &Path, victim: &Object, offset: usize) -> Result<()> {
+    let hex = victim.digest.trim_start_matches("sha256:");
+    let mut partial = files::under(&store.join("partial"));
+    partial.retain(|path| name(path).starts_with(hex));
+    let [file] = partial.as_slice() else {
+        anyhow::bail!("not one partial file: {partial:?}")
+    };
+    let content = fs::read(file)?;
+    ensure!(
+        content == victim.bytes.slice(..offset),
+        "{} has {} bytes, not {offset}",
+        file.display(),
+        content.len()
+    );
+    let stored = files::under(&store.join("blobs"));
+    ensure!(
+        !stored.iter().any(|path| name(path) == hex),
+        "the interrupted blob is stored"
+    );
+    Ok(())
+}
+
+fn name(path: &Path) -> String {
+    path.file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned()
+}
+
+/// Every stored blob hashes to its name.
+fn nothing_half(store: &Path) -> Result<()> {
+    let stored = files::under(&store.join("blobs"));
+    ensure!(
+        !stored.is_empty(),
+        "nothing is stored in {}",
+        store.display()
+    );
+    for path in stored {
+        ensure!(
+            files::digest(&path)? == format!("sha256:{}", name(&path)),
+            "{} is not what it says",
+            path.display()
+        );
+    }
+    Ok(())
+}

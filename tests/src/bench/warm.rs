@@ -1,0 +1,102 @@
+//! Everything stored: what does the way through the component cost?
+
+use anyhow::{Result, ensure};
+
+use super::{Case, Metric, Plan, Series, Server, hyper, measure};
+use crate::config::{Config, Upstream};
+use crate::images::{self, Image, Object};
+use crate::layers::{self, Compression, Layer};
+use crate::ledge::Ledge;
+use crate::origin::Origin;
+
+const REPOSITORY: &str = "library/warm";
+
+/// Bytes of the blob, compressed: 1 MiB, the size of a small layer.
+const BLOB: usize = 1 << 20;
+
+/// Measures Ledge beside bare hyper.
+///
+/// # Errors
+/// If one of them does not start or answers wrongly, or `wrk` is missing.
+pub async fn run(plan: Plan) -> Result<Vec<Series>> {
+    let origin = Origin::start().await?;
+    let image = image()?;
+    origin.put(REPOSITORY, "v1", &image);
+    let ledge = Ledge::start(&config(&origin)).await?;
+    let cases = cases(&image);
+    for case in &cases {
+        // The first answer fills the store.
+        let cold = ledge.get(&case.path).fetch().await?;
+        ensure!(
+            cold.status == 200,
+            "{}: {} {}",
+            case.path,
+            cold.status,
+            cold.text()
+        );
+    }
+    origin.forget();
+    let paths: Vec<&str> = cases.iter().map(|case| case.path.as_str()).collect();
+    let yardstick = hyper::start(ledge.address(), &paths).await?;
+    let servers = [
+        Server {
+            name: "ledge",
+            address: ledge.address(),
+        },
+        Server {
+            name: "hyper",
+            address: yardstick.address,
+        },
+    ];
+    let series = measure(&cases, &servers, plan).await?;
+    ensure!(
+        origin.seen().is_empty(),
+        "it was not warm: {} requests reached the origin",
+        origin.seen().len()
+    );
+    Ok(series)
+}
+
+/// A line a request on a pipe would be measured with it: the access log is off.
+fn config(origin: &Origin) -> Config {
+    Config::default()
+        .head("default_upstream = \"docker.io\"\n[log]\nfilter = \"info,access=off\"")
+        .upstream(Upstream::new("docker.io", origin.address()))
+}
+
+/// One layer of exactly 1 MiB, which nobody unpacks here.
+fn image() -> Result<Image> {
+    let layer = layers::random(1, 4 * BLOB, Compression::Zstd)?;
+    images::of(&[Layer {
+        bytes: layer.bytes.slice(..BLOB),
+        ..layer
+    }])
+}
+
+fn cases(image: &Image) -> Vec<Case> {
+    let root = image.root();
+    let manifest = |reference: &str| format!("/v2/{REPOSITORY}/manifests/{reference}");
+    let case = |name, path, object: &Object, metrics| Case {
+        name,
+        path,
+        digest: object.digest.clone(),
+        size: object.bytes.len() as u64,
+        metrics,
+    };
+    let layer = &image.blobs[0];
+    vec![
+        case("manifest-by-tag", manifest("v1"), root, &[Metric::Requests]),
+        case(
+            "manifest-by-digest",
+            manifest(&root.digest),
+            root,
+            &[Metric::Requests],
+        ),
+        case(
+            "blob-1MiB",
+            format!("/v2/{REPOSITORY}/blobs/{}", layer.digest),
+            layer,
+            &[Metric::Requests, Metric::Throughput],
+        ),
+    ]
+}

@@ -1,0 +1,51 @@
+//! Bodies of the kit's servers: whole, scripted, or paced.
+
+use std::future::ready;
+use std::io;
+
+use bytes::Bytes;
+use futures::{Stream, StreamExt as _, stream};
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt as _, Full, StreamBody};
+use hyper::body::Frame;
+
+use crate::gate::Gate;
+
+/// A body of any of the kit's servers.
+pub type Body = UnsyncBoxBody<Bytes, io::Error>;
+
+/// All the bytes at once.
+#[must_use]
+pub fn full(bytes: impl Into<Bytes>) -> Body {
+    Full::new(bytes.into())
+        .map_err(|never| match never {})
+        .boxed_unsync()
+}
+
+/// The pieces of a stream.
+pub fn streamed(pieces: impl Stream<Item = io::Result<Bytes>> + Send + 'static) -> Body {
+    StreamBody::new(pieces.map(|piece| piece.map(Frame::data))).boxed_unsync()
+}
+
+/// The first `length` bytes, and then the connection is cut.
+#[must_use]
+pub fn truncated(bytes: &Bytes, length: usize) -> Body {
+    let head = bytes.slice(..length.min(bytes.len()));
+    let cut = stream::once(async {
+        // One turn for the server to send what it has.
+        tokio::task::yield_now().await;
+        Err(io::ErrorKind::ConnectionReset.into())
+    });
+    streamed(stream::once(ready(Ok(head))).chain(cut))
+}
+
+/// The first `length` bytes, and the rest when the gate lets it pass.
+#[must_use]
+pub fn gated(bytes: &Bytes, length: usize, gate: Gate) -> Body {
+    let (head, tail) = (
+        bytes.slice(..length.min(bytes.len())),
+        bytes.slice(length.min(bytes.len())..),
+    );
+    let tail = stream::once(async move { gate.pass().await.map(|()| tail) });
+    streamed(stream::once(ready(Ok(head))).chain(tail))
+}

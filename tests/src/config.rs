@@ -1,0 +1,91 @@
+//! Ledge's configuration file, as tests need it.
+
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+
+/// One `[upstreams."NAME"]` table.
+#[derive(Debug, Clone)]
+pub struct Upstream {
+    name: String,
+    lines: Vec<String>,
+}
+
+impl Upstream {
+    /// An upstream at `http://ADDRESS`.
+    #[must_use]
+    pub fn new(name: &str, address: SocketAddr) -> Self {
+        Self {
+            name: name.to_owned(),
+            lines: vec![format!("url = \"http://{address}\"")],
+        }
+    }
+
+    /// With credentials; such an upstream is private.
+    #[must_use]
+    pub fn credentials(self, username: &str, password: &str) -> Self {
+        self.line(format!("username = \"{username}\""))
+            .line(format!("password = \"{password}\""))
+    }
+
+    /// Hosts that may get the password as realm, and be private as target of a redirect.
+    #[must_use]
+    pub fn trusted(self, hosts: &[SocketAddr]) -> Self {
+        let hosts: Vec<String> = hosts.iter().map(|host| format!("\"{host}\"")).collect();
+        self.line(format!("trusted_hosts = [{}]", hosts.join(", ")))
+    }
+
+    /// Any other setting.
+    #[must_use]
+    pub fn line(mut self, line: String) -> Self {
+        self.lines.push(line);
+        self
+    }
+}
+
+/// A configuration file; every test names its upstreams.
+#[derive(Debug, Clone, Default)]
+pub struct Config {
+    head: String,
+    upstreams: Vec<Upstream>,
+}
+
+impl Config {
+    /// One upstream: docker.io at `address`, which is also the default.
+    #[must_use]
+    pub fn docker(address: SocketAddr) -> Self {
+        Self::default()
+            .head("default_upstream = \"docker.io\"")
+            .upstream(Upstream::new("docker.io", address))
+    }
+
+    /// Adds a line before the upstreams.
+    #[must_use]
+    pub fn head(mut self, line: &str) -> Self {
+        self.head.push_str(line);
+        self.head.push('\n');
+        self
+    }
+
+    /// Adds an upstream.
+    #[must_use]
+    pub fn upstream(mut self, upstream: Upstream) -> Self {
+        self.upstreams.push(upstream);
+        self
+    }
+
+    /// The file's text.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let mut text = self.head.clone();
+        for upstream in &self.upstreams {
+            // Writing to a String cannot fail.
+            let _ = write!(
+                text,
+                "\n[upstreams.\"{}\"]\n{}\n",
+                upstream.name,
+                upstream.lines.join("\n")
+            );
+        }
+        text
+    }
+}

@@ -1,0 +1,197 @@
+//! Ledge itself, as its users start it: a binary, a file, a folder, a port.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use tempfile::TempDir;
+
+use crate::access::Access;
+use crate::config::Config;
+use crate::http::{self, Request};
+use crate::process::Process;
+
+/// A running Ledge with a store of its own.
+#[derive(Debug)]
+pub struct Ledge {
+    // Ended before its folder is removed.
+    process: Process,
+    folder: TempDir,
+    address: SocketAddr,
+}
+
+/// The binary under test: `LEDGE_BIN`, else the release build beside this one.
+///
+/// # Errors
+/// If there is none; the message says how to build it.
+pub fn binary() -> Result<PathBuf> {
+    if let Some(path) = std::env::var_os("LEDGE_BIN") {
+        return Ok(path.into());
+    }
+    let own = std::env::current_exe().context("finding this program")?;
+    let found = own
+        .ancestors()
+        .flat_map(|folder| [folder.join("ledge"), folder.join("release/ledge")]);
+    found
+        .into_iter()
+        .find(|path| path.is_file())
+        .context("no ledge binary: run `cargo xtask build`, or set LEDGE_BIN")
+}
+
+impl Ledge {
+    /// Starts it with an empty store, and waits until it listens.
+    ///
+    /// # Errors
+    /// If it does not start; the error has its log.
+    pub async fn start(config: &Config) -> Result<Self> {
+        let folder = tempfile::Builder::new().prefix("ledge-store-").tempdir()?;
+        fs::write(folder.path().join("ledge.toml"), config.text())?;
+        Self::launch(folder, None).await
+    }
+
+    /// Starts it with another component than its own.
+    ///
+    /// # Errors
+    /// As `start`.
+    pub async fn start_component(config: &Config, component: &Path) -> Result<Self> {
+        let folder = tempfile::Builder::new().prefix("ledge-store-").tempdir()?;
+        fs::write(folder.path().join("ledge.toml"), config.text())?;
+        Self::launch(folder, Some(component)).await
+    }
+
+    /// Starts it again on the same store, after `kill` or an end of its own.
+    ///
+    /// # Errors
+    /// As `start`.
+    pub async fn restart(mut self) -> Result<Self> {
+        self.process.kill();
+        Self::launch(self.folder, None).await
+    }
+
+    async fn launch(folder: TempDir, component: Option<&Path>) -> Result<Self> {
+        let config = folder.path().join("ledge.toml");
+        let mut command = command(&config, &folder.path().join("store"))?;
+        if let Some(component) = component {
+            command.arg("--component").arg(component);
+        }
+        let process = Process::spawn("ledge", &mut command)?;
+        let line = process.line("listening on http://").await?;
+        let address = address(&line).with_context(|| format!("no address in '{line}'"))?;
+        Ok(Self {
+            process,
+            folder,
+            address,
+        })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The folder of its store.
+    #[must_use]
+    pub fn store(&self) -> PathBuf {
+        self.folder.path().join("store")
+    }
+
+    /// GET a path.
+    #[must_use]
+    pub fn get(&self, path: &str) -> Request {
+        http::get(self.address, path)
+    }
+
+    /// HEAD a path.
+    #[must_use]
+    pub fn head(&self, path: &str) -> Request {
+        http::head(self.address, path)
+    }
+
+    /// Everything that it logged.
+    #[must_use]
+    pub fn log(&self) -> Vec<String> {
+        self.process.log()
+    }
+
+    /// The requests that its access log tells of.
+    #[must_use]
+    pub fn accesses(&self) -> Vec<Access> {
+        self.log()
+            .iter()
+            .filter_map(|line| Access::parse(line))
+            .collect()
+    }
+
+    /// Waits for a line of its log.
+    ///
+    /// # Errors
+    /// If it does not come.
+    pub async fn line(&self, needle: &str) -> Result<String> {
+        self.process.line(needle).await
+    }
+
+    /// `kill -9`.
+    pub fn kill(&mut self) {
+        self.process.kill();
+    }
+
+    /// SIGTERM.
+    pub fn terminate(&self) {
+        self.process.terminate();
+    }
+
+    /// How it ended.
+    ///
+    /// # Errors
+    /// If it still runs after `bound`.
+    pub async fn ended(&self, bound: Duration) -> Result<ExitStatus> {
+        self.process.ended(bound).await
+    }
+}
+
+/// `ledge serve` on a free port. Settings of the caller's environment do not reach it.
+///
+/// # Errors
+/// If there is no binary.
+pub fn command(config: &Path, store: &Path) -> Result<Command> {
+    let mut command = Command::new(binary()?);
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("LEDGE_") {
+            command.env_remove(name);
+        }
+    }
+    command.arg("serve").args(["--listen", "127.0.0.1:0"]);
+    command
+        .arg("--config")
+        .arg(config)
+        .arg("--store")
+        .arg(store);
+    Ok(command)
+}
+
+fn address(line: &str) -> Option<SocketAddr> {
+    let (_, rest) = line.split_once("listening on http://")?;
+    // Colours and quotes may follow.
+    let end = rest
+        .find(|c: char| !(c.is_ascii_alphanumeric() || "[].:".contains(c)))
+        .unwrap_or(rest.len());
+    rest[..end].parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_address_is_read_out_of_the_log_line() {
+        let line = "2026-01-01T00:00:00Z  INFO ledge: listening on http://127.0.0.1:4711\u{1b}[0m";
+        assert_eq!(super::address(line), "127.0.0.1:4711".parse().ok());
+        assert_eq!(
+            super::address("listening on http://[::1]:80/"),
+            "[::1]:80".parse().ok()
+        );
+        assert_eq!(super::address("nothing"), None);
+    }
+}

@@ -1,0 +1,71 @@
+//! What a scripted origin does to a request instead of its duty.
+
+use http::Method;
+
+use crate::gate::Gate;
+
+/// A deviation from a good answer.
+#[derive(Debug, Clone)]
+pub enum Act {
+    /// Another status, with a body.
+    Status(u16, &'static str),
+    /// A redirect (307) to this URL.
+    Redirect(String),
+    /// The right length, a wrong last byte.
+    Tamper,
+    /// The connection is cut after so many bytes.
+    Truncate(usize),
+    /// So many bytes, and the rest once the gate opens.
+    Stall(usize, Gate),
+    /// No header before the gate opens.
+    Hold(Gate),
+    /// Another Docker-Content-Digest, or none.
+    Digest(Option<String>),
+}
+
+/// When to act.
+#[derive(Debug, Clone)]
+pub struct Rule {
+    method: Option<Method>,
+    ending: String,
+    left: Option<usize>,
+    act: Act,
+}
+
+impl Rule {
+    /// For every request whose path ends so.
+    #[must_use]
+    pub fn new(ending: &str, act: Act) -> Self {
+        Self {
+            method: None,
+            ending: ending.to_owned(),
+            left: None,
+            act,
+        }
+    }
+
+    /// Only for this method.
+    #[must_use]
+    pub fn method(mut self, method: Method) -> Self {
+        self.method = Some(method);
+        self
+    }
+
+    /// Only the first so many times.
+    #[must_use]
+    pub fn times(mut self, times: usize) -> Self {
+        self.left = Some(times);
+        self
+    }
+
+    /// The act, if the rule applies; counts it.
+    pub(crate) fn take(&mut self, method: &Method, path: &str) -> Option<Act> {
+        let applies = path.ends_with(&self.ending)
+            && self.method.as_ref().is_none_or(|wanted| wanted == method);
+        if !applies || self.left == Some(0) {
+            return None;
+        }
+        self.left = self.left.map(|left| left - 1);
+        Some(self.act.clone())
+    }
+}

@@ -1,0 +1,143 @@
+//! `cargo xtask test`: every test, with real clients.
+
+use std::env;
+use std::io::{self, BufRead as _, BufReader, IsTerminal as _, Read, Write};
+use std::process::{Command, ExitStatus, Stdio};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::build;
+use crate::cli::Selection;
+use crate::clients;
+use crate::component;
+use crate::exec;
+use crate::progress::{Step, say};
+use crate::summary::Summary;
+use crate::workspace::Workspace;
+
+/// The components that only tests run, and the variables that name their files.
+const COMPONENTS: [(&str, &str); 2] = [
+    // Shows that `ledge:edge` can be implemented outside our host.
+    ("ledge-stub-provider", "LEDGE_STUB_WASM"),
+    // Shows that the host stays within its bounds.
+    ("ledge-hostile-guest", "LEDGE_HOSTILE_WASM"),
+];
+
+pub(crate) fn test(workspace: &Workspace, selection: &Selection) -> Result<()> {
+    clients::for_tests(workspace, &clients::ALL)?;
+    let built = build::build(workspace, &[])?;
+    let mut components = Vec::new();
+    for (package, variable) in COMPONENTS {
+        let file = component::build(workspace, built.toolchain, package)?;
+        components.push((variable, file));
+    }
+
+    let step = Step::begin("testing");
+    let mut cargo = build::host_cargo(workspace, "test");
+    built.tell(&mut cargo);
+    cargo
+        .arg("--no-fail-fast")
+        .envs(components)
+        .env(
+            "PATH",
+            env::join_paths(exec::directories()).context("PATH has a directory with a colon")?,
+        )
+        .args(&selection.filter)
+        .arg("--")
+        .args(&selection.arguments);
+    if io::stderr().is_terminal() {
+        // We stand between cargo and the terminal, and it would take that for a file.
+        cargo.env("CARGO_TERM_COLOR", "always");
+    }
+    let (status, summary) = watch(&mut cargo, &mut io::stdout(), &mut io::stderr())?;
+    step.done_with(if status.success() { "passed" } else { "failed" });
+    for line in summary.lines() {
+        say(&line);
+    }
+    if !status.success() {
+        bail!(
+            "tests failed ({status}). Run one again with its output: \
+             cargo xtask test NAME -- --nocapture"
+        );
+    }
+    Ok(())
+}
+
+/// Runs, passes both outputs on as they come, and counts what they say.
+fn watch(
+    command: &mut Command,
+    stdout: &mut impl Write,
+    stderr: &mut (impl Write + Send),
+) -> Result<(ExitStatus, Summary)> {
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .context("cannot run cargo")?;
+    let output = child.stdout.take().context("cargo has no output")?;
+    let complaints = child.stderr.take().context("cargo has no standard error")?;
+
+    let summary = Mutex::new(Summary::default());
+    thread::scope(|scope| {
+        let other = scope.spawn(|| pass_on(complaints, stderr, &summary));
+        let passed_on = pass_on(output, stdout, &summary);
+        passed_on.and(
+            other
+                .join()
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+        )
+    })
+    .context("cannot pass on what the tests print")?;
+    let status = child.wait().context("cannot wait for cargo")?;
+    Ok((
+        status,
+        summary.into_inner().unwrap_or_else(PoisonError::into_inner),
+    ))
+}
+
+/// Copies line by line, so that lines of the two outputs stay whole.
+fn pass_on(from: impl Read, to: &mut impl Write, summary: &Mutex<Summary>) -> io::Result<()> {
+    for line in BufReader::new(from).split(b'\n') {
+        let mut line = line?;
+        let mut summary = summary.lock().unwrap_or_else(PoisonError::into_inner);
+        summary.read(&String::from_utf8_lossy(&line));
+        line.push(b'\n');
+        to.write_all(&line)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::watch;
+    use crate::exec;
+
+    #[test]
+    fn the_exit_code_decides_whatever_the_lines_say() {
+        let script = "printf 'test result: ok. 3 passed; 0 failed; 0 ignored\\n\\377 no newline'; \
+                      echo 'SKIPPED: no wrk' >&2; exit 7";
+        let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
+        let (status, summary) = watch(
+            exec::program("sh").args(["-c", script]),
+            &mut stdout,
+            &mut stderr,
+        )
+        .expect("it runs");
+        assert_eq!(status.code(), Some(7));
+        assert_eq!(
+            stdout,
+            b"test result: ok. 3 passed; 0 failed; 0 ignored\n\xff no newline\n"
+        );
+        assert_eq!(stderr, b"SKIPPED: no wrk\n");
+        assert_eq!(
+            summary.lines(),
+            [
+                "3 passed, 0 failed, 0 ignored in 1 test binaries",
+                "SKIPPED: no wrk"
+            ]
+        );
+    }
+}
