@@ -1,5 +1,6 @@
 //! End to end: Ledge's binary, real clients, real and scripted origins.
 
+mod answers;
 mod bad_input;
 mod clients;
 mod coalescing;
@@ -16,6 +17,7 @@ mod private;
 mod ranges;
 mod redirects;
 mod referrers;
+mod rooms;
 mod shapes;
 mod site;
 mod startup;

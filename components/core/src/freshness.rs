@@ -23,6 +23,15 @@ pub const fn freshness(record: &TagRecord, now: u64, fresh_seconds: u64) -> Fres
     }
 }
 
+/// For how many seconds more `record` is fresh; 0 if it is stale.
+#[must_use]
+pub const fn fresh_for(record: &TagRecord, now: u64, fresh_seconds: u64) -> u64 {
+    match now.checked_sub(record.checked_at) {
+        Some(age) => fresh_seconds.saturating_sub(age),
+        None => 0,
+    }
+}
+
 /// How long a stale record serves before an origin that does not answer is asked
 /// again, in seconds: half a minute, so that an outage costs few clients a timeout
 /// and is not noticed for long after its end.
@@ -52,6 +61,23 @@ mod tests {
             media_type: MediaType::parse("a/b").expect("a media type"),
             size: 0,
             checked_at,
+        }
+    }
+
+    #[test]
+    fn what_is_left_is_what_makes_it_fresh() {
+        for (checked_at, now, fresh_seconds, left) in [
+            (100, 100, 600, 600),
+            (100, 699, 600, 1),
+            (100, 700, 600, 0),
+            (100, 99, 600, 0),
+            (100, u64::MAX, 600, 0),
+            (0, 5, 0, 0),
+        ] {
+            let record = record(checked_at);
+            assert_eq!(fresh_for(&record, now, fresh_seconds), left);
+            let fresh = freshness(&record, now, fresh_seconds) == Freshness::Fresh;
+            assert_eq!(fresh, left > 0);
         }
     }
 

@@ -9,6 +9,10 @@ use ledge_core::name::{RepositoryName, RequestedName};
 use ledge_core::range::ByteRange;
 use ledge_core::upstream::{Shape, TargetError, Upstream, Upstreams};
 
+/// How long an answer to a digest may be repeated. Its bytes never change, but an operator may
+/// take the right to see them back: a minute is soon.
+pub(crate) const REPEAT_SECONDS: u64 = 60;
+
 /// A client's question, understood.
 pub(crate) struct Ask<'a> {
     pub(crate) upstream: &'a Upstream,
@@ -104,6 +108,14 @@ impl<'a> Ask<'a> {
         fields.push(("etag".to_owned(), etag(digest).into_bytes()));
         self.echo_namespace(&mut fields);
         fields
+    }
+
+    /// Lets the host repeat the answer for so many seconds to whoever asks the same: what
+    /// is public, everybody may have. See `wit/world.wit`.
+    pub(crate) fn let_repeat(&self, fields: &mut Fields, seconds: u64) {
+        if !self.upstream.is_private() && seconds > 0 {
+            fields.push(field("surrogate-control", &format!("max-age={seconds}")));
+        }
     }
 
     /// Says that `ns` was honoured.

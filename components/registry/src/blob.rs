@@ -1,6 +1,6 @@
 //! Blobs: OCI distribution specification 1.1, "Pulling blobs".
 
-use crate::ask::Ask;
+use crate::ask::{Ask, REPEAT_SECONDS};
 use crate::bindings::ledge::edge::blobs::{self, Outcome, Served, Source};
 use crate::bindings::ledge::edge::flights::{Role, join};
 use crate::bindings::wasi::http::types::Response;
@@ -23,7 +23,7 @@ pub(crate) async fn answer(ask: &Ask<'_>, digest: &Digest) -> Result<Response, F
     let grant = grants::known(ask, digest).await;
     if let Some(grant) = &grant
         && grants::suffices(ask, digest, grant).await
-        && let Some(response) = get(ask, digest).await?
+        && let Some(response) = get(ask, digest, REPEAT_SECONDS).await?
     {
         return Ok(response);
     }
@@ -47,7 +47,7 @@ pub(crate) async fn answer(ask: &Ask<'_>, digest: &Digest) -> Result<Response, F
         }
         Role::Follows(bytes) => {
             flight::follow(&bytes)?;
-            match get(ask, digest).await? {
+            match get(ask, digest, 0).await? {
                 Some(response) => Ok(response),
                 None => Ok(fill(ask, digest).await?.response),
             }
@@ -59,7 +59,7 @@ pub(crate) async fn answer(ask: &Ask<'_>, digest: &Digest) -> Result<Response, F
 async fn obtain(ask: &Ask<'_>, digest: &Digest) -> Result<Response, Failure> {
     if grants::stored(digest).await {
         authorise(ask, digest).await?;
-        if let Some(response) = get(ask, digest).await? {
+        if let Some(response) = get(ask, digest, 0).await? {
             return Ok(response);
         }
     }
@@ -112,8 +112,10 @@ async fn authorise(ask: &Ask<'_>, digest: &Digest) -> Result<(), ApiError> {
     Ok(())
 }
 
-async fn get(ask: &Ask<'_>, digest: &Digest) -> Result<Option<Response>, Failure> {
-    let fields = ask.fields(digest, MEDIA_TYPE);
+/// The stored blob. The host may repeat it for `repeat` seconds.
+async fn get(ask: &Ask<'_>, digest: &Digest, repeat: u64) -> Result<Option<Response>, Failure> {
+    let mut fields = ask.fields(digest, MEDIA_TYPE);
+    ask.let_repeat(&mut fields, repeat);
     let found = blobs::get(digest.to_string(), ask.wish.ranges(digest), fields).await;
     found.map_err(|error| of_blobs(ask.upstream.name(), error, ErrorKind::BlobUnknown))
 }
@@ -156,7 +158,7 @@ async fn head(ask: &Ask<'_>, digest: &Digest) -> Result<Response, Failure> {
     });
     let (bytes, part) = found.await?;
     let size = bytes.as_slice().try_into().ok().map(u64::from_le_bytes);
-    if let Some(response) = get(ask, digest).await? {
+    if let Some(response) = get(ask, digest, 0).await? {
         return Ok(response);
     }
     head_answer(ask, digest, size, Way::Asked.of(part))

@@ -1,6 +1,6 @@
 //! A manifest by digest: OCI distribution specification 1.1, "Pulling manifests".
 
-use crate::ask::Ask;
+use crate::ask::{Ask, REPEAT_SECONDS};
 use crate::bindings::ledge::edge::blobs;
 use crate::bindings::wasi::http::types::Response;
 use crate::failure::{Failure, of_blobs};
@@ -57,6 +57,9 @@ async fn granted(ask: &Ask<'_>, digest: &Digest, way: Way) -> Result<Option<Resp
     }
     let mut fields = ask.fields(digest, media_type.as_str());
     fields.extend(way.told());
+    if way == Way::Known {
+        ask.let_repeat(&mut fields, REPEAT_SECONDS);
+    }
     match blobs::get(digest.to_string(), ask.wish.ranges(digest), fields).await {
         Ok(Some(response)) => Ok(Some(response)),
         Ok(None) if ask.wish.head && grant.ground == Ground::Shown => {

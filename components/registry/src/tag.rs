@@ -15,7 +15,7 @@ use crate::way::Way;
 use crate::{flight, grants};
 use ledge_core::digest::Digest;
 use ledge_core::error::{ApiError, ErrorKind};
-use ledge_core::freshness::{Freshness, freshness, postponed};
+use ledge_core::freshness::{Freshness, fresh_for, freshness, postponed};
 use ledge_core::key;
 use ledge_core::name::Tag;
 use ledge_core::record::TagRecord;
@@ -31,8 +31,8 @@ const ROUNDS: u32 = 3;
 pub(crate) async fn answer(ask: &Ask<'_>, tag: &Tag) -> Result<Response, Failure> {
     let key = key::tag(ask.upstream, &ask.repository, tag);
     if let Some(record) = read(&key).await
-        && is_fresh(ask, &record)
-        && let Some(response) = show(ask, &record, Way::Known).await?
+        && let left @ 1.. = fresh_for(&record, now(), ask.upstream.fresh_seconds())
+        && let Some(response) = show(ask, &record, Way::Known, left).await?
     {
         return Ok(response);
     }
@@ -44,7 +44,7 @@ pub(crate) async fn answer(ask: &Ask<'_>, tag: &Tag) -> Result<Response, Failure
         });
         let (bytes, part) = found.await?;
         if let Some(record) = TagRecord::decode(&bytes)
-            && let Some(response) = show(ask, &record, way.get().of(part)).await?
+            && let Some(response) = show(ask, &record, way.get().of(part), 0).await?
         {
             return Ok(response);
         }
@@ -64,10 +64,17 @@ fn is_fresh(ask: &Ask<'_>, record: &TagRecord) -> bool {
     freshness(record, now(), ask.upstream.fresh_seconds()) == Freshness::Fresh
 }
 
-/// The stored manifest, or what is known of it if that is all a HEAD wants.
-async fn show(ask: &Ask<'_>, record: &TagRecord, way: Way) -> Result<Option<Response>, Failure> {
+/// The stored manifest, or what is known of it if that is all a HEAD wants. The host may repeat
+/// it for `repeat` seconds.
+async fn show(
+    ask: &Ask<'_>,
+    record: &TagRecord,
+    way: Way,
+    repeat: u64,
+) -> Result<Option<Response>, Failure> {
     let mut fields = ask.fields(&record.digest, record.media_type.as_str());
     fields.extend(way.told());
+    ask.let_repeat(&mut fields, repeat);
     let ranges = ask.wish.ranges(&record.digest);
     match blobs::get(record.digest.to_string(), ranges, fields).await {
         Ok(Some(response)) => Ok(Some(response)),

@@ -98,6 +98,13 @@ pub(crate) static HEADER_TIMEOUT: Setting<Duration> = Setting {
     bounds: Some((SECOND, DAY)),
 };
 
+/// As much again as manifests and small blobs take in the store's memory, for those asked for most.
+pub(crate) static ANSWERS: Setting<ByteSize> = Setting {
+    name: &Name::new("server", "answers", "LEDGE_SERVER_ANSWERS"),
+    default: |_| Ok(ByteSize::mib(32)),
+    bounds: Some((ByteSize::b(0), ByteSize::tib(1))),
+};
+
 /// The platform's directory for a user's data.
 pub(crate) static STORE_PATH: Setting<PathBuf> = Setting {
     name: &Name::new("store", "path", "LEDGE_STORE")

@@ -61,7 +61,8 @@ fn server(f: &mut fmt::Formatter<'_>, config: &Config) -> fmt::Result {
     value(f, &setting::LISTEN, &server.listen)?;
     value(f, &setting::DRAIN, &server.drain)?;
     value(f, &setting::MAX_CONNECTIONS, &server.max_connections)?;
-    value(f, &setting::HEADER_TIMEOUT, &server.header_timeout)
+    value(f, &setting::HEADER_TIMEOUT, &server.header_timeout)?;
+    value(f, &setting::ANSWERS, &server.answers)
 }
 
 fn store(f: &mut fmt::Formatter<'_>, config: &Config) -> fmt::Result {

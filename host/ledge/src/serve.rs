@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use http::{Request, Response};
-use http_body_util::BodyExt;
-use hyper::body::Incoming;
+use http_body_util::{BodyExt, Empty};
+use hyper::body::{Body, Incoming};
 use ledge_config::Config;
 use ledge_origin::{Client, ClientOptions, EgressRules, UpstreamEgress};
 use ledge_runtime::{
@@ -96,6 +96,7 @@ impl Mirror {
                 engine: engine_options(config),
                 requests: config.limits.requests.value as usize,
                 request_timeout: config.limits.request_timeout.value,
+                answers: config.server.answers.as_u64(),
             },
         )?;
         let wanted = config.server.listen.value;
@@ -185,12 +186,20 @@ impl Handler for Mirroring {
     type Body = ResponseBody;
 
     async fn handle(&self, request: Request<Incoming>, _: SocketAddr) -> Response<ResponseBody> {
-        let request = request.map(|body| body.map_err(Into::into).boxed_unsync());
+        let request = request.map(boxed);
         match self.component.handle(request).await {
             Ok(response) => response,
             Err(error) => respond::failed(&error),
         }
     }
+}
+
+/// A request's body for the component. Nearly all have none, and then nothing is allocated.
+fn boxed(body: Incoming) -> ResponseBody {
+    if body.is_end_stream() {
+        return Empty::new().map_err(|never| match never {}).boxed_unsync();
+    }
+    body.map_err(Into::into).boxed_unsync()
 }
 
 /// SIGTERM, as service managers send it, and SIGINT, as a terminal does.

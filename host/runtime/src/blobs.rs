@@ -2,6 +2,7 @@
 
 use std::io;
 
+use bytes::Bytes;
 use http::header::{
     ACCEPT_RANGES, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, HeaderName, HeaderValue,
 };
@@ -81,7 +82,7 @@ impl HostWithStore<InstanceState> for HasBlobs {
             Err(error) => return Ok(Err(failed(error.into()))),
         };
         match Answer::stored(&object, &wanted(&ranges)) {
-            Ok(answer) => Ok(respond(state, answer, &fields)?.map(Some)),
+            Ok(answer) => Ok(respond(state, answer, fields)?.map(Some)),
             Err(error) => Ok(Err(failed(error))),
         }
     }
@@ -115,7 +116,7 @@ impl HostWithStore<InstanceState> for HasBlobs {
         let origins = requests(state, source)?;
         let (transfers, digest) = (transfers(state), want.digest.clone());
         match transfers.fill(want, origins, &wanted(&ranges)).await {
-            Ok(answer) => serve(state, &digest, answer, &fields),
+            Ok(answer) => serve(state, &digest, answer, fields),
             Err(error) => Ok(Err(failed(error))),
         }
     }
@@ -224,7 +225,7 @@ fn requests(state: &State, source: Source) -> wasmtime::Result<Origins> {
 }
 
 /// An answer, and what the caller may want to note about it.
-fn serve(state: &State, digest: &Digest, answer: Answer, fields: &Fields) -> Call<Served> {
+fn serve(state: &State, digest: &Digest, answer: Answer, fields: Fields) -> Call<Served> {
     let what = described(digest, answer.size, media_type(&answer.headers));
     let (outcome, origin_fields) = match answer.outcome {
         Outcome_::Hit => (Outcome::Hit, Vec::new()),
@@ -240,13 +241,13 @@ fn serve(state: &State, digest: &Digest, answer: Answer, fields: &Fields) -> Cal
 }
 
 /// An answer as a resource that the guest hands back unread.
-fn respond(state: &State, answer: Answer, fields: &Fields) -> Call<Resource<p3::Response>> {
+fn respond(state: &State, answer: Answer, fields: Fields) -> Call<Resource<p3::Response>> {
     let Ok(headers) = response_fields(&answer, fields) else {
         return Ok(Err(Error::Other(
             "a field of the response is malformed".into(),
         )));
     };
-    let mut response = Response::new(answer.body.map_err(cut).boxed_unsync());
+    let mut response = Response::new(answer.body.map_err(|error| cut(&error)));
     *response.status_mut() = match answer.span {
         Some(_) => StatusCode::PARTIAL_CONTENT,
         None => StatusCode::OK,
@@ -260,18 +261,19 @@ fn respond(state: &State, answer: Answer, fields: &Fields) -> Call<Resource<p3::
 }
 
 /// A body that fails is a connection that is cut, short of its announced end.
-fn cut(error: io::Error) -> wasmtime_wasi_http::Error {
+fn cut(error: &io::Error) -> wasmtime_wasi_http::Error {
     tracing::warn!(%error, "a response was cut");
     wasmtime_wasi_http::Error::HttpResponseIncomplete
 }
 
 /// The caller's fields, and over them those that only we can know.
-fn response_fields(answer: &Answer, fields: &Fields) -> Result<HeaderMap, http::Error> {
+fn response_fields(answer: &Answer, fields: Fields) -> Result<HeaderMap, http::Error> {
     let mut headers = HeaderMap::with_capacity(fields.len() + 4);
     for (name, value) in fields {
+        // The value keeps its bytes: no copy.
         headers.append(
             HeaderName::from_bytes(name.as_bytes())?,
-            HeaderValue::from_bytes(value)?,
+            HeaderValue::from_maybe_shared(Bytes::from(value))?,
         );
     }
     headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));

@@ -50,7 +50,7 @@ impl WasiHttpHooks for Hooks {
             let fetched = client
                 .fetch(Request::from_parts(head, ()))
                 .await
-                .map_err(refused)?;
+                .map_err(|error| refused(&error))?;
             let response = fetched.response.map(|body| {
                 body.map_err(|error| {
                     tracing::debug!(%error, "an origin's body broke off");
@@ -65,7 +65,7 @@ impl WasiHttpHooks for Hooks {
 }
 
 /// The component learns the kind; people learn the rest from the log.
-fn refused(error: FetchError) -> Error {
+fn refused(error: &FetchError) -> Error {
     tracing::warn!(%error, "a component's request failed");
     match error {
         FetchError::Denied { .. } => Error::HttpRequestDenied,

@@ -71,7 +71,9 @@ impl<T: Send> HostStoreWithStore<T> for HasKeyValue {
         key: String,
     ) -> Answer<Option<Vec<u8>>> {
         let value = opened(accessor, &store)?.get(&key);
-        Ok(value.map(|value| value.map(Vec::from)).map_err(other))
+        Ok(value
+            .map(|value| value.map(Vec::from))
+            .map_err(|error| other(&error)))
     }
 
     async fn set(
@@ -82,7 +84,7 @@ impl<T: Send> HostStoreWithStore<T> for HasKeyValue {
     ) -> Answer<()> {
         Ok(opened(accessor, &store)?
             .set(&key, value.into())
-            .map_err(other))
+            .map_err(|error| other(&error)))
     }
 
     async fn delete(
@@ -90,7 +92,9 @@ impl<T: Send> HostStoreWithStore<T> for HasKeyValue {
         store: Resource<OpenStore>,
         key: String,
     ) -> Answer<()> {
-        Ok(opened(accessor, &store)?.delete(&key).map_err(other))
+        Ok(opened(accessor, &store)?
+            .delete(&key)
+            .map_err(|error| other(&error)))
     }
 
     async fn exists(
@@ -98,7 +102,9 @@ impl<T: Send> HostStoreWithStore<T> for HasKeyValue {
         store: Resource<OpenStore>,
         key: String,
     ) -> Answer<bool> {
-        Ok(opened(accessor, &store)?.exists(&key).map_err(other))
+        Ok(opened(accessor, &store)?
+            .exists(&key)
+            .map_err(|error| other(&error)))
     }
 
     async fn get_keys(
@@ -107,7 +113,7 @@ impl<T: Send> HostStoreWithStore<T> for HasKeyValue {
     ) -> wasmtime::Result<(StreamReader<String>, FutureReader<Result<(), Error>>)> {
         let (keys, end) = match opened(accessor, &store)?.keys() {
             Ok(keys) => (keys, Ok(())),
-            Err(error) => (Vec::new(), Err(other(error))),
+            Err(error) => (Vec::new(), Err(other(&error))),
         };
         accessor.with(|mut access| {
             let keys = StreamReader::new(&mut access, keys)?;
@@ -124,6 +130,6 @@ fn opened<T: Send>(
     accessor.with(|mut access| Ok(access.get().table.get(store)?.0.clone()))
 }
 
-fn other(error: KvError) -> Error {
+fn other(error: &KvError) -> Error {
     Error::Other(error.to_string())
 }

@@ -5,6 +5,7 @@
 //! [`Capabilities`] holds, and nothing else: no file, no socket, no environment.
 //! This is the only room that knows wasmtime.
 
+mod answers;
 mod bindings;
 mod blobs;
 mod capabilities;

@@ -12,6 +12,7 @@ use wasmtime_wasi_http::WasiBody;
 use wasmtime_wasi_http::handler::{InstantiationError, ProxyHandler};
 use wasmtime_wasi_http::p3::bindings::ServicePre;
 
+use crate::answers::Answers;
 use crate::capabilities::Capabilities;
 use crate::engine::{ComponentError, Engine, EngineOptions};
 use crate::linker::link;
@@ -26,6 +27,8 @@ pub struct RuntimeOptions {
     pub requests: usize,
     /// How long the component may take for a response's header.
     pub request_timeout: Duration,
+    /// How many bytes of answers that the component lets us repeat are kept.
+    pub answers: u64,
 }
 
 /// Why a component gave no response.
@@ -48,6 +51,7 @@ pub struct Runtime {
     handler: ProxyHandler<Pool>,
     requests: Arc<Semaphore>,
     request_timeout: Duration,
+    answers: Answers,
 }
 
 /// How often a busy guest is made to yield: seldom enough to cost nothing, often
@@ -89,6 +93,7 @@ impl Runtime {
             handler: ProxyHandler::new(pool),
             requests: Arc::new(Semaphore::new(options.requests)),
             request_timeout: options.request_timeout,
+            answers: Answers::new(options.answers),
         })
     }
 
@@ -98,8 +103,18 @@ impl Runtime {
     /// As [`HandleError`] says.
     pub async fn handle(
         &self,
-        mut request: Request<WasiBody>,
+        request: Request<WasiBody>,
     ) -> Result<Response<WasiBody>, HandleError> {
+        let (key, now) = (Answers::key(&request), std::time::Instant::now());
+        if let Some(kept) = key.as_ref().and_then(|key| self.answers.find(key, now)) {
+            return Ok(kept);
+        }
+        let response = self.ask(request).await?;
+        Ok(self.answers.pass(key, response, now))
+    }
+
+    /// Asks an instance of the component.
+    async fn ask(&self, mut request: Request<WasiBody>) -> Result<Response<WasiBody>, HandleError> {
         let _turn = self.requests.try_acquire().map_err(|_| HandleError::Busy)?;
         let deadline = Instant::now() + self.request_timeout;
         loop {

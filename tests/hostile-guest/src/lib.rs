@@ -13,6 +13,7 @@ mod bindings;
 use bindings::exports::ledge::edge::origins;
 use bindings::exports::wasi::http::handler;
 use bindings::ledge::edge::blobs::Refusal;
+use bindings::ledge::edge::flights;
 use bindings::wasi::http::types::{ErrorCode, Fields, Request, Response};
 use bindings::wit_future;
 
@@ -29,7 +30,7 @@ impl handler::Guest for Guest {
             Some("/spin") => spin(),
             Some("/eat") => eat(),
             Some("/trap") => panic!("as asked"),
-            Some("/wait") => std::future::pending().await,
+            Some("/wait") => wait().await,
             _ => no_content(),
         }
     }
@@ -52,6 +53,15 @@ fn eat() -> ! {
     loop {
         eaten.push(vec![1_u8; BITE]);
         std::hint::black_box(&eaten);
+    }
+}
+
+/// Waits for a flight that nobody lands: a guest that waits for nothing at all is
+/// a deadlock, and traps.
+async fn wait() -> ! {
+    let _held = flights::join("wait".to_owned()).await;
+    loop {
+        flights::join("wait".to_owned()).await;
     }
 }
 

@@ -24,6 +24,7 @@ listen = "0.0.0.0:80" # flag --listen
 drain = "1h 30m" # FILE:3
 max_connections = 4096 # default
 header_timeout = "30s" # default
+answers = "32MiB" # default
 
 [store]
 path = "/data/ledge" # default

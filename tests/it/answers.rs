@@ -1,0 +1,84 @@
+//! Answers that are repeated without asking the component again.
+
+use std::fs;
+
+use anyhow::Result;
+use ledge_tests::config::{Config, Upstream};
+use ledge_tests::images;
+use ledge_tests::ledge::Ledge;
+use ledge_tests::origin::{Auth, Origin};
+use ledge_tests::registry::{PASSWORD, USER};
+
+use crate::site::{REPOSITORY, blob, is};
+
+/// Pulls a blob until its answer would be kept, and takes it from the store, which has no memory
+/// beside its disk: what is answered now without the origin is a kept answer.
+async fn without_its_store(
+    answers: &str,
+    private: bool,
+) -> Result<(Origin, Ledge, images::Object)> {
+    let image = images::small(1300)?;
+    let origin = Origin::start().await?;
+    origin.put(REPOSITORY, "v1", &image);
+    let mut upstream = Upstream::new("docker.io", origin.address());
+    if private {
+        origin.authenticate(Auth::Basic(format!("{USER}:{PASSWORD}")));
+        upstream = upstream.credentials(USER, PASSWORD);
+    }
+    let head = format!(
+        "default_upstream = \"docker.io\"\n[server]\nanswers = \"{answers}\"\n[store]\nmemory = \"0\""
+    );
+    let ledge = Ledge::start(&Config::default().head(&head).upstream(upstream)).await?;
+    let object = image.blobs[0].clone();
+    // The first fills the store, others may still follow that; one that hits is kept.
+    loop {
+        let answer = ledge.get(&blob(&object.digest)).fetch().await?;
+        is(&answer, &object)?;
+        assert_eq!(answer.header("surrogate-control"), "");
+        if answer.header("cache-status") == "ledge; hit" {
+            break;
+        }
+    }
+    fs::remove_dir_all(ledge.store().join("blobs").join("sha256"))?;
+    origin.forget();
+    Ok((origin, ledge, object))
+}
+
+#[tokio::test]
+async fn a_public_answer_is_repeated() -> Result<()> {
+    let (origin, ledge, object) = without_its_store("1MiB", false).await?;
+    let path = blob(&object.digest);
+    is(&ledge.get(&path).fetch().await?, &object)?;
+    let head = ledge.head(&path).fetch().await?;
+    assert_eq!((head.status, head.body.len()), (200, 0));
+    assert_eq!(
+        head.header("content-length"),
+        object.bytes.len().to_string()
+    );
+    assert_eq!(origin.seen().len(), 0);
+    // With something of its own a request goes past it.
+    let part = ledge
+        .get(&path)
+        .header("range", "bytes=0-1")
+        .fetch()
+        .await?;
+    assert_eq!((part.status, &part.body[..]), (206, &object.bytes[..2]));
+    assert_ne!(origin.seen().len(), 0);
+    Ok(())
+}
+
+#[tokio::test]
+async fn with_no_room_for_answers_the_component_is_always_asked() -> Result<()> {
+    let (origin, ledge, object) = without_its_store("0", false).await?;
+    is(&ledge.get(&blob(&object.digest)).fetch().await?, &object)?;
+    assert_ne!(origin.seen().len(), 0);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_private_answer_is_never_repeated() -> Result<()> {
+    let (origin, ledge, object) = without_its_store("1MiB", true).await?;
+    is(&ledge.get(&blob(&object.digest)).fetch().await?, &object)?;
+    assert_ne!(origin.seen().len(), 0);
+    Ok(())
+}
