@@ -63,12 +63,17 @@ async fn a_drain_has_an_end() -> Result<()> {
 
 #[tokio::test]
 async fn an_idle_ledge_ends_at_once() -> Result<()> {
-    let site = Site::start(&images::small(1220)?).await?;
+    let image = images::small(1220)?;
+    let site = Site::start(&image).await?;
     // An idle kept-alive connection is no reason to stay.
     let _idle = TcpStream::connect(site.ledge.address()).await?;
+    // An instance that waits for work is no reason either, and no failure.
+    is(&site.manifest("v1").await?, image.root())?;
     site.ledge.terminate();
     let status = site.ledge.ended(SOON).await?;
     assert!(status.success(), "{status}");
+    let log = site.ledge.log().join("\n");
+    assert!(!log.contains("ERROR"), "{log}");
     Ok(())
 }
 

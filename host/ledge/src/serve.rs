@@ -108,8 +108,13 @@ impl Mirror {
         })?;
         let address = listener.local_addr()?;
         tracing::info!(store = %config.store.path.display(), component = %self.component.name, "listening on http://{address}");
-        let handler = Mirroring { component };
-        Ok(ledge_server::run(listener, handler, server_options(config), signals.any()).await)
+        let handler = Mirroring {
+            component: component.clone(),
+        };
+        let options = server_options(config);
+        let summary = ledge_server::run(listener, handler, options, signals.any()).await;
+        component.close();
+        Ok(summary)
     }
 
     fn capabilities(&self, config: &Config) -> Result<Capabilities> {

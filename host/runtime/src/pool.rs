@@ -6,6 +6,7 @@
 use std::future::pending;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -56,6 +57,8 @@ pub(crate) struct Pool {
     pub(crate) memory: usize,
     pub(crate) slots: Arc<Semaphore>,
     pub(crate) request_timeout: Duration,
+    /// Set when the process ends: then instances go without having failed.
+    pub(crate) closing: Arc<AtomicBool>,
 }
 
 impl HandlerState for Pool {
@@ -77,7 +80,10 @@ impl HandlerState for Pool {
             proxy,
             view: InstanceState::http,
             expiration: Expiration::new(self.request_timeout),
-            state: Worker { _slot: slot },
+            state: Worker {
+                _slot: slot,
+                closing: self.closing.clone(),
+            },
         })
     }
 }
@@ -86,6 +92,7 @@ impl HandlerState for Pool {
 pub(crate) struct Worker {
     /// Given back when the instance is gone.
     _slot: OwnedSemaphorePermit,
+    closing: Arc<AtomicBool>,
 }
 
 impl WorkerState for Worker {
@@ -113,7 +120,9 @@ impl WorkerState for Worker {
     }
 
     fn drop(&self, store: Store<InstanceState>, result: wasmtime::Result<()>) {
-        if let Err(error) = result {
+        if let Err(error) = result
+            && !self.closing.load(Ordering::Relaxed)
+        {
             tracing::error!("an instance ended: {error:#}");
         }
         drop(store);

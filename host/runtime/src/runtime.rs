@@ -1,6 +1,7 @@
 //! A component that serves: requests in, responses out, within limits.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -52,6 +53,7 @@ pub struct Runtime {
     requests: Arc<Semaphore>,
     request_timeout: Duration,
     answers: Answers,
+    closing: Arc<AtomicBool>,
 }
 
 /// How often a busy guest is made to yield: seldom enough to cost nothing, often
@@ -80,6 +82,7 @@ impl Runtime {
         let mut linker = Linker::new(&engine.0);
         link(&mut linker).map_err(unfit)?;
         let linked = linker.instantiate_pre(component).map_err(unfit)?;
+        let closing = Arc::new(AtomicBool::new(false));
         let pool = Pool {
             engine: engine.0.clone(),
             component: ServicePre::new(linked).map_err(unfit)?,
@@ -87,6 +90,7 @@ impl Runtime {
             memory: options.engine.instance_memory,
             slots: Arc::new(Semaphore::new(options.engine.instances as usize)),
             request_timeout: options.request_timeout,
+            closing: closing.clone(),
         };
         tick(&engine.0);
         Ok(Self {
@@ -94,6 +98,7 @@ impl Runtime {
             requests: Arc::new(Semaphore::new(options.requests)),
             request_timeout: options.request_timeout,
             answers: Answers::new(options.answers),
+            closing,
         })
     }
 
@@ -111,6 +116,11 @@ impl Runtime {
         }
         let response = self.ask(request).await?;
         Ok(self.answers.pass(key, response, now))
+    }
+
+    /// The process ends: instances that are dropped from here on have not failed.
+    pub fn close(&self) {
+        self.closing.store(true, Ordering::Relaxed);
     }
 
     /// Asks an instance of the component.

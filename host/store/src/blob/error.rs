@@ -61,12 +61,12 @@ pub enum OpenError {
         path: PathBuf,
     },
     /// Any other answer of the operating system.
-    #[error("the store cannot use {}: {source}; mend that, or name another directory", path.display())]
+    #[error("the store cannot use {}: {cause}; mend that, or name another directory", path.display())]
     Io {
         /// What was to be used.
         path: PathBuf,
         /// The operating system's answer.
-        source: io::Error,
+        cause: io::Error,
     },
 }
 
@@ -74,12 +74,12 @@ impl OpenError {
     /// For `map_err`: the operating system's answer about `path`.
     pub(super) fn at(path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
-        move |source| match source.kind() {
+        move |cause| match cause.kind() {
             ErrorKind::NotADirectory => Self::NotADirectory { path },
             ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Self::NoSpace { path },
             ErrorKind::ReadOnlyFilesystem => Self::ReadOnly { path },
             ErrorKind::PermissionDenied => Self::Denied { path },
-            _ => Self::Io { path, source },
+            _ => Self::Io { path, cause },
         }
     }
 }
@@ -102,12 +102,12 @@ pub enum StoreError {
         max: u64,
     },
     /// Any other answer of the operating system, or a file that is shorter than it was.
-    #[error("the store cannot use {}: {source}", path.display())]
+    #[error("the store cannot use {}: {cause}", path.display())]
     Io {
         /// What was to be used.
         path: PathBuf,
         /// The operating system's answer.
-        source: io::Error,
+        cause: io::Error,
     },
     /// The process is ending, so that no thread is left to do it.
     #[error("the store's threads are gone")]
@@ -118,9 +118,9 @@ impl StoreError {
     /// For `map_err`: the operating system's answer about `path`.
     pub(super) fn at(path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
-        move |source| match source.kind() {
+        move |cause| match cause.kind() {
             ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Self::NoSpace { path },
-            _ => Self::Io { path, source },
+            _ => Self::Io { path, cause },
         }
     }
 }

@@ -63,12 +63,12 @@ pub enum OpenKvError {
         path: PathBuf,
     },
     /// Any other answer of the operating system.
-    #[error("cannot use {}: {source}; mend that, or name another store", path.display())]
+    #[error("cannot use {}: {cause}; mend that, or name another store", path.display())]
     Io {
         /// The file.
         path: PathBuf,
         /// The operating system's answer.
-        source: io::Error,
+        cause: io::Error,
     },
     /// The thread that writes cannot be started.
     #[error("cannot start the thread that writes records: {0}")]
@@ -92,14 +92,14 @@ impl OpenKvError {
     /// For `map_err`: the operating system's answer about `path`.
     pub(super) fn io(path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
-        move |source| match source.kind() {
+        move |cause| match cause.kind() {
             ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Self::NoSpace { path },
             // A file that ends in the middle, or is none of the database's.
             ErrorKind::UnexpectedEof | ErrorKind::InvalidData => Self::Damaged {
                 path,
-                reason: source.to_string(),
+                reason: cause.to_string(),
             },
-            _ => Self::Io { path, source },
+            _ => Self::Io { path, cause },
         }
     }
 }
