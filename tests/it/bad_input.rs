@@ -190,7 +190,7 @@ async fn garbage_is_no_http() -> Result<()> {
 async fn alive(site: &Site) -> Result<()> {
     assert_eq!(site.ledge.get("/v2/").fetch().await?.status, 200);
     assert_eq!(site.manifest("v1").await?.status, 200);
-    let log = site.ledge.log();
+    let log = site.ledge.log().await?;
     let bad = log
         .iter()
         .find(|line| line.contains("panicked") || line.contains("wasm trap"));

@@ -104,7 +104,7 @@ impl Site {
     fn told(&self, name: &str, what: &str) -> String {
         format!(
             "{what} {name}; Ledge's log:\n{}",
-            self.ledge.log().join("\n")
+            self.ledge.seen_log().join("\n")
         )
     }
 }

@@ -111,7 +111,7 @@ async fn a_token_may_cost_a_password() -> Result<()> {
         seen.path.starts_with("/v2/") && seen.header("authorization").starts_with("Basic")
     });
     assert!(leaked.is_none(), "{leaked:?}");
-    is_silent(&ledge)
+    is_silent(&ledge).await
 }
 
 #[tokio::test]
@@ -125,7 +125,7 @@ async fn basic_authentication_with_a_real_registry() -> Result<()> {
     ))
     .await?;
     pull(&ledge, &image).await?;
-    is_silent(&ledge)
+    is_silent(&ledge).await
 }
 
 #[tokio::test]
@@ -179,12 +179,12 @@ async fn a_password_goes_to_no_realm_that_is_not_trusted() -> Result<()> {
         .map(|seen| seen.header("authorization").to_owned())
         .collect();
     assert!(told.contains(&registry::basic()), "{told:?}");
-    is_silent(&ledge)
+    is_silent(&ledge).await
 }
 
 /// The log has neither the password nor a token.
-fn is_silent(ledge: &Ledge) -> Result<()> {
-    let log = ledge.log().join("\n");
+async fn is_silent(ledge: &Ledge) -> Result<()> {
+    let log = ledge.log().await?.join("\n");
     for secret in [registry::PASSWORD, &registry::basic()[6..], "token-1"] {
         assert!(!log.contains(secret), "'{secret}' is in the log:\n{log}");
     }

@@ -69,7 +69,7 @@ async fn a_redirect_takes_no_credentials_along() -> Result<()> {
         );
     }
     assert!(
-        !ledge.log().join("\n").contains("presigned-secret"),
+        !ledge.log().await?.join("\n").contains("presigned-secret"),
         "a presigned URL is in the log"
     );
     Ok(())

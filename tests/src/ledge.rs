@@ -4,6 +4,7 @@ use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -21,7 +22,12 @@ pub struct Ledge {
     process: Process,
     folder: TempDir,
     address: SocketAddr,
+    /// How many marks were set in its log.
+    markers: AtomicU64,
 }
+
+/// Where requests go that only mark a place in the log; not the registry's.
+const MARKER: &str = "/marked/";
 
 /// The binary under test: `LEDGE_BIN`, else the release build beside this one.
 ///
@@ -84,6 +90,7 @@ impl Ledge {
             process,
             folder,
             address,
+            markers: AtomicU64::new(0),
         })
     }
 
@@ -111,19 +118,35 @@ impl Ledge {
         http::head(self.address, path)
     }
 
-    /// Everything that it logged.
+    /// Everything that it logged until now. Lines are written in blocks, so a request of our
+    /// own is waited for, whose line comes after those of all that ended before.
+    ///
+    /// # Errors
+    /// If it does not answer, or logs no requests.
+    pub async fn log(&self) -> Result<Vec<String>> {
+        let number = self.markers.fetch_add(1, Ordering::Relaxed);
+        let marker = format!("{MARKER}{number}/");
+        self.get(&marker).fetch().await?;
+        self.line(&marker).await?;
+        Ok(self.seen_log())
+    }
+
+    /// What was seen of its log: all of it when it has ended.
     #[must_use]
-    pub fn log(&self) -> Vec<String> {
+    pub fn seen_log(&self) -> Vec<String> {
         self.process.log()
     }
 
     /// The requests that its access log tells of.
-    #[must_use]
-    pub fn accesses(&self) -> Vec<Access> {
-        self.log()
-            .iter()
-            .filter_map(|line| Access::parse(line))
-            .collect()
+    ///
+    /// # Errors
+    /// As `log`.
+    pub async fn accesses(&self) -> Result<Vec<Access>> {
+        let log = self.log().await?;
+        let requests = log.iter().filter_map(|line| Access::parse(line));
+        Ok(requests
+            .filter(|request| !request.path.starts_with(MARKER))
+            .collect())
     }
 
     /// Waits for a line of its log.

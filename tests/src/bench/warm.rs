@@ -1,4 +1,7 @@
-//! Everything stored: what does the way through the component cost?
+//! Everything stored: what does a warm answer cost?
+//!
+//! `ledge` is Ledge as it comes; `ledge-instance` repeats no answers, so that an instance of the
+//! component is asked for every one.
 
 use anyhow::{Result, ensure};
 
@@ -22,19 +25,9 @@ pub async fn run(plan: Plan) -> Result<Vec<Series>> {
     let origin = Origin::start().await?;
     let image = image()?;
     origin.put(REPOSITORY, "v1", &image);
-    let ledge = Ledge::start(&config(&origin)).await?;
     let cases = cases(&image);
-    for case in &cases {
-        // The first answer fills the store.
-        let cold = ledge.get(&case.path).fetch().await?;
-        ensure!(
-            cold.status == 200,
-            "{}: {} {}",
-            case.path,
-            cold.status,
-            cold.text()
-        );
-    }
+    let ledge = warm(&config(&origin, "32MiB"), &cases).await?;
+    let instance = warm(&config(&origin, "0"), &cases).await?;
     origin.forget();
     let paths: Vec<&str> = cases.iter().map(|case| case.path.as_str()).collect();
     let yardstick = hyper::start(ledge.address(), &paths).await?;
@@ -42,6 +35,10 @@ pub async fn run(plan: Plan) -> Result<Vec<Series>> {
         Server {
             name: "ledge",
             address: ledge.address(),
+        },
+        Server {
+            name: "ledge-instance",
+            address: instance.address(),
         },
         Server {
             name: "hyper",
@@ -57,10 +54,30 @@ pub async fn run(plan: Plan) -> Result<Vec<Series>> {
     Ok(series)
 }
 
+/// A Ledge that has everything in its store.
+async fn warm(config: &Config, cases: &[Case]) -> Result<Ledge> {
+    let ledge = Ledge::start(config).await?;
+    for case in cases {
+        let cold = ledge.get(&case.path).fetch().await?;
+        ensure!(
+            cold.status == 200,
+            "{}: {} {}",
+            case.path,
+            cold.status,
+            cold.text()
+        );
+    }
+    Ok(ledge)
+}
+
 /// A line a request on a pipe would be measured with it: the access log is off.
-fn config(origin: &Origin) -> Config {
+fn config(origin: &Origin, answers: &str) -> Config {
+    let head = format!(
+        "default_upstream = \"docker.io\"\n[server]\nanswers = \"{answers}\"\n\
+         [log]\nfilter = \"info,access=off\""
+    );
     Config::default()
-        .head("default_upstream = \"docker.io\"\n[log]\nfilter = \"info,access=off\"")
+        .head(&head)
         .upstream(Upstream::new("docker.io", origin.address()))
 }
 

@@ -158,7 +158,7 @@ impl Site {
 
     /// The end of it: what happened last.
     fn log(&self) -> String {
-        let log = self.ledge.log();
+        let log = self.ledge.seen_log();
         let tail = log
             .get(log.len().saturating_sub(TAIL)..)
             .unwrap_or_default();

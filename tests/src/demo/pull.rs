@@ -30,14 +30,14 @@ where
     F: Future<Output = Result<()>>,
 {
     site.relay.forget();
-    let before = site.ledge.accesses().len();
+    let before = site.ledge.accesses().await?.len();
     let started = Instant::now();
     tokio::select! {
         result = pull() => result?,
         () = tell(site) => {}
     }
     let took = started.elapsed();
-    let requests = site.ledge.accesses().split_off(before);
+    let requests = site.ledge.accesses().await?.split_off(before);
     Ok(Pull {
         took,
         bytes: site.relay.bytes(),
