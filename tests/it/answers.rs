@@ -30,14 +30,14 @@ async fn without_its_store(
     );
     let ledge = Ledge::start(&Config::default().head(&head).upstream(upstream)).await?;
     let object = image.blobs[0].clone();
-    // The first fills the store, others may still follow that; one that hits is kept.
-    loop {
+    // The first fills the store, others may still follow that. A hit may still come with the
+    // first one's right to see it: the one after it has a right of its own, and is kept.
+    let mut hits = 0;
+    while hits < 2 {
         let answer = ledge.get(&blob(&object.digest)).fetch().await?;
         is(&answer, &object)?;
         assert_eq!(answer.header("surrogate-control"), "");
-        if answer.header("cache-status") == "ledge; hit" {
-            break;
-        }
+        hits += usize::from(answer.header("cache-status") == "ledge; hit");
     }
     fs::remove_dir_all(ledge.store().join("blobs").join("sha256"))?;
     origin.forget();
