@@ -4,11 +4,14 @@
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use ledge_core::digest::Digest;
 use ledge_store::{BlobStore, OpenError, StoreOptions, open_redb};
 
 const DIGEST: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+/// The hash of a mark. The store does not hash, so any will do.
+const MARK: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();
@@ -47,18 +50,25 @@ fn open(path: &Path) -> Result<BlobStore, OpenError> {
     BlobStore::open(&StoreOptions {
         path: path.to_owned(),
         memory: 0,
+        leftovers: Duration::from_secs(3600),
     })
 }
 
-/// The child: commits one object, leaves another half there, and waits to be killed.
+/// The child: commits one object, leaves three others half there, and waits to be killed.
 fn hold_store(path: &Path) {
     let digest = Digest::parse(DIGEST).expect("a digest");
     let store = open(path).expect("a store");
-    let mut whole = store.begin("whole").expect("a partial");
-    whole.append(b"whole").expect("appended");
-    whole.commit(&digest).expect("committed");
-    let mut half = store.begin("half").expect("a partial");
-    half.append(&[7; 100_000]).expect("appended");
+    let mut whole = store.begin(&digest).expect("a partial");
+    whole.write_at(b"whole", 0).expect("written");
+    whole.mark(5, MARK).expect("marked");
+    whole.commit(&digest, 5).expect("committed");
+    let mut half = store.begin(&half_digest()).expect("a partial");
+    half.write_at(&[7; 100_000], 0).expect("written");
+    half.mark(60_000, MARK).expect("marked");
+    let unmarked = store.begin(&unmarked_digest()).expect("a partial");
+    unmarked.write_at(b"abc", 0).expect("written");
+    let scratch = store.scratch().expect("a partial");
+    scratch.write_at(b"abc", 0).expect("written");
     say("ready");
     // Ends never: the other side writes nothing.
     let _ = std::io::stdin().lines().next();
@@ -87,17 +97,39 @@ fn a_killed_owner_is_no_obstacle() {
             .expect("there")
             .count()
     };
-    assert_eq!(partials(), 1);
+    // The marked one has two files.
+    assert_eq!(partials(), 4);
 
     child.kill().expect("killed");
     child.wait().expect("gone");
     let store = open(&path).expect("free again");
-    assert_eq!(partials(), 0);
+    assert_eq!(partials(), 2);
+    check_half(&store);
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let digest = Digest::parse(DIGEST).expect("a digest");
     let object = runtime.block_on(store.find(&digest)).expect("answered");
     let bytes = runtime.block_on(object.expect("committed").bytes(100));
     assert_eq!(bytes.expect("read"), "whole");
+}
+
+/// What was marked is taken up again; what was not is gone.
+fn check_half(store: &BlobStore) {
+    let gone = store.resume(&unmarked_digest()).expect("answered");
+    assert!(gone.is_none());
+    let half = store.resume(&half_digest()).expect("answered");
+    let half = half.expect("left by the killed one");
+    assert_eq!(half.marks, [(60_000, MARK.to_owned())]);
+    let mut bytes = vec![0; 100_000];
+    half.partial.read_at(&mut bytes, 0).expect("read");
+    assert_eq!(bytes, [7; 100_000]);
+}
+
+fn half_digest() -> Digest {
+    Digest::from_sha256(&[1; 32])
+}
+
+fn unmarked_digest() -> Digest {
+    Digest::from_sha256(&[2; 32])
 }
 
 /// The child: sets two records a round that belong together, flushes, and says so, for ever.

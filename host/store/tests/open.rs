@@ -2,13 +2,17 @@
 
 use std::fs;
 use std::path::Path;
+use std::time::{Duration, SystemTime};
 
 use ledge_store::{BlobStore, OpenError, StoreOptions};
+
+const LONGEST: Duration = Duration::from_secs(3600);
 
 fn open(path: &Path) -> Result<BlobStore, OpenError> {
     BlobStore::open(&StoreOptions {
         path: path.to_owned(),
         memory: 0,
+        leftovers: LONGEST,
     })
 }
 
@@ -35,10 +39,10 @@ fn a_store_is_made_with_all_above_it() {
 }
 
 #[test]
-fn leftovers_are_removed_and_objects_are_not() {
+fn scratch_files_are_removed_and_objects_are_not() {
     let dir = tempfile::tempdir().expect("a directory");
     drop(open(dir.path()).expect("a store"));
-    let left = dir.path().join("partial/abc.7");
+    let left = dir.path().join("partial/scratch.7");
     let object = dir.path().join("blobs/sha256/ab/abc");
     fs::create_dir_all(object.parent().expect("one")).expect("made");
     fs::write(&left, b"half").expect("written");
@@ -49,6 +53,25 @@ fn leftovers_are_removed_and_objects_are_not() {
 }
 
 #[test]
+fn leftovers_stay_as_long_as_the_options_say() {
+    let dir = tempfile::tempdir().expect("a directory");
+    drop(open(dir.path()).expect("a store"));
+    let object = dir.path().join(format!("partial/sha256-{:064x}", 1));
+    fs::write(&object, b"half").expect("written");
+    fs::write(object.with_extension("marks"), b"").expect("written");
+    drop(open(dir.path()).expect("a store"));
+    assert_eq!(fs::read(&object).expect("kept"), b"half");
+
+    let file = fs::OpenOptions::new().write(true).open(&object);
+    let old = SystemTime::now() - 2 * LONGEST;
+    let set = file.expect("opened").set_modified(old);
+    set.expect("the file system takes times");
+    drop(open(dir.path()).expect("a store"));
+    let names = fs::read_dir(dir.path().join("partial")).expect("there");
+    assert_eq!(names.count(), 0);
+}
+
+#[test]
 fn a_store_has_one_owner() {
     let dir = tempfile::tempdir().expect("a directory");
     let first = open(dir.path()).expect("a store");
@@ -56,7 +79,7 @@ fn a_store_has_one_owner() {
     let text = "the store DIR is in use by another process; stop that one, or give this one a directory of its own";
     assert_eq!(refusal(dir.path(), dir.path()), text);
     drop(first);
-    let partial = again.begin("abc").expect("a partial");
+    let partial = again.scratch().expect("a partial");
     drop(again);
     assert_eq!(refusal(dir.path(), dir.path()), text);
     assert!(partial.path().exists());
@@ -68,7 +91,7 @@ fn a_store_has_one_owner() {
 fn other_formats_are_refused_and_left_alone() {
     let dir = tempfile::tempdir().expect("a directory");
     drop(open(dir.path()).expect("a store"));
-    let left = dir.path().join("partial/abc.7");
+    let left = dir.path().join("partial/scratch.7");
     fs::write(&left, b"half").expect("written");
     let newer = "the store DIR has format 2, and this version of ledge knows no format above 1; run the newer version, or name another directory";
     let none = "DIR/format does not say which format the store has; name another directory, or empty this one";

@@ -3,6 +3,8 @@
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
+use ledge_core::digest::Digest;
+
 /// Why a store cannot be opened. Each text names the path and what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
@@ -92,6 +94,18 @@ pub enum StoreError {
     NoSpace {
         /// What was to be written.
         path: PathBuf,
+    },
+    /// A partial of this digest lives in this process already.
+    #[error("{digest} is being written already")]
+    Busy {
+        /// The digest.
+        digest: Digest,
+    },
+    /// What was to be marked is no hash of the object's algorithm, or of a scratch file.
+    #[error("there can be no such mark at byte {offset}")]
+    NoMark {
+        /// Where the mark was to be.
+        offset: u64,
     },
     /// The object has more bytes than the caller takes.
     #[error("the object has {size} bytes, more than the {max} that are taken")]

@@ -4,12 +4,18 @@
 //! DIR/format                       the version of this layout
 //! DIR/lock                         locked by the process that has the store open
 //! DIR/blobs/sha256/ab/abcdef…      one file an object, named by its digest
-//! DIR/partial/<hex>.<number>       what is being transferred; nothing survives a restart
+//! DIR/partial/sha256-abcdef…       the object on its way in; a restart may take it up again
+//! DIR/partial/sha256-abcdef….marks what its first bytes hash to: a line a mark
+//! DIR/partial/scratch.<number>     what has no digest yet; removed at the next start
 //! ```
+//!
+//! Anything else in `partial/` is removed when the store is opened, and so are marks without their
+//! object, objects without marks, and those that nothing was written to for a long time.
 //!
 //! `DIR/kv.redb` lies beside them; that file is the key-value store's own.
 
 use std::collections::HashSet;
+use std::ffi::OsStr;
 use std::fs::DirBuilder;
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::DirBuilderExt;
@@ -26,6 +32,34 @@ pub(super) const OWN_NAMES: [&str; 4] = ["lock", "format.new", "kv.redb", "lost+
 
 /// Private upstreams' objects lie here: only the store's own user may read them.
 const MODE: u32 = 0o700;
+
+/// The extension of [`Layout::marks`].
+const MARKS: &str = "marks";
+
+/// What a name in `partial/` stands for.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Incoming {
+    /// [`Layout::incoming`] of this digest.
+    Object(Digest),
+    /// [`Layout::marks`] of this digest.
+    Marks(Digest),
+}
+
+impl Incoming {
+    /// None for scratch files, and for names that this layout does not give.
+    pub(super) fn parse(name: &OsStr) -> Option<Self> {
+        let name = name.to_str()?;
+        match name.strip_suffix(MARKS).and_then(|n| n.strip_suffix('.')) {
+            Some(name) => parse_digest(name).map(Self::Marks),
+            None => parse_digest(name).map(Self::Object),
+        }
+    }
+}
+
+fn parse_digest(name: &str) -> Option<Digest> {
+    let (algorithm, hex) = name.split_once('-')?;
+    Digest::parse(&format!("{algorithm}:{hex}")).ok()
+}
 
 /// The paths of one store.
 pub(super) struct Layout {
@@ -76,6 +110,25 @@ impl Layout {
         path
     }
 
+    /// The file of an object on its way in.
+    pub(super) fn incoming(&self, digest: &Digest) -> PathBuf {
+        let mut path = self.partial();
+        path.push(format!("{}-{}", digest.algorithm(), digest.hex()));
+        path
+    }
+
+    /// The marks of [`Layout::incoming`].
+    pub(super) fn marks(&self, digest: &Digest) -> PathBuf {
+        let mut path = self.incoming(digest);
+        path.add_extension(MARKS);
+        path
+    }
+
+    /// A file of no digest.
+    pub(super) fn scratch(&self, number: u64) -> PathBuf {
+        self.partial().join(format!("scratch.{number}"))
+    }
+
     /// Makes `path` and what is missing above it, and returns when their names are on the disk.
     ///
     /// Whoever asks while another is at it waits: otherwise an object could be committed into a
@@ -114,6 +167,8 @@ fn create(path: &Path) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::ffi::OsStrExt;
+
     use super::*;
 
     #[test]
@@ -131,6 +186,54 @@ mod tests {
             layout.object(&digest),
             PathBuf::from(format!("/s/blobs/sha512/0c/{hex}"))
         );
+    }
+
+    #[test]
+    fn names_in_partial_are_told_apart() {
+        let layout = Layout::new(PathBuf::from("/s"));
+        for (algorithm, length) in [("sha256", 64), ("sha512", 128)] {
+            let hex = "0c".repeat(length / 2);
+            let digest = Digest::parse(&format!("{algorithm}:{hex}")).expect("a digest");
+            let (object, marks) = (layout.incoming(&digest), layout.marks(&digest));
+            let name = format!("/s/partial/{algorithm}-{hex}");
+            assert_eq!(object, PathBuf::from(&name));
+            assert_eq!(marks, PathBuf::from(name + ".marks"));
+            let parse = |path: PathBuf| Incoming::parse(path.file_name().expect("a name"));
+            assert_eq!(parse(object), Some(Incoming::Object(digest.clone())));
+            assert_eq!(parse(marks), Some(Incoming::Marks(digest)));
+        }
+    }
+
+    #[test]
+    fn other_names_are_foreign() {
+        let hex = "0c".repeat(32);
+        let scratch = Layout::new(PathBuf::from("/s")).scratch(7);
+        let foreign = [
+            String::new(),
+            "probe".to_owned(),
+            ".marks".to_owned(),
+            hex.clone(),
+            format!("{hex}.7"),
+            format!("sha256:{hex}"),
+            format!("sha256-{hex}.7"),
+            format!("sha256-{hex}.marks.marks"),
+            format!("sha256-{hex}marks"),
+            format!("sha256-{hex}0"),
+            format!("sha512-{hex}"),
+            format!("SHA256-{hex}"),
+            format!("sha256-{}", hex.to_uppercase()),
+            scratch
+                .file_name()
+                .expect("one")
+                .to_str()
+                .expect("text")
+                .to_owned(),
+        ];
+        for name in foreign {
+            assert_eq!(Incoming::parse(OsStr::new(&name)), None, "{name}");
+        }
+        let name = [b"sha256-".as_slice(), &[0xff; 64]].concat();
+        assert_eq!(Incoming::parse(OsStr::from_bytes(&name)), None);
     }
 
     #[test]

@@ -1,8 +1,11 @@
 //! Content-addressed objects on the local file system.
 
 mod body;
+mod claims;
 mod error;
 mod layout;
+mod leftovers;
+mod marks;
 mod object;
 mod open;
 mod partial;
@@ -10,6 +13,7 @@ mod tier;
 
 pub use body::ObjectBody;
 pub use error::{OpenError, StoreError};
+pub use leftovers::Leftover;
 pub use object::Object;
 pub use partial::Partial;
 
@@ -19,9 +23,11 @@ use std::io::{self, ErrorKind};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use ledge_core::digest::Digest;
 
+use claims::{Claim, Claims};
 use layout::Layout;
 use object::ObjectFile;
 use tier::Tier;
@@ -33,6 +39,9 @@ pub struct StoreOptions {
     pub path: PathBuf,
     /// How many bytes of small objects are held in memory; 0 for none.
     pub memory: u64,
+    /// How long a transfer that broke can be resumed: what nothing was written to for longer is
+    /// removed when the store is opened.
+    pub leftovers: Duration,
 }
 
 /// The objects of one directory. Clones share it; the last one that is dropped unlocks it.
@@ -42,15 +51,18 @@ pub struct BlobStore(Arc<Inner>);
 struct Inner {
     layout: Layout,
     tier: Tier,
-    /// The next partial's number.
+    /// Whose partials live.
+    claims: Claims,
+    /// The next scratch file's number.
     number: AtomicU64,
     /// Locked; the store is this process's while it is open.
     _lock: File,
 }
 
 impl BlobStore {
-    /// Opens the store, and makes it if there is none: takes its lock, checks its format, proves
-    /// that it can be written, and removes what an earlier process left unfinished.
+    /// Opens the store, and makes it if there is none: takes its lock, checks its format,
+    /// removes of an earlier process's unfinished objects those that cannot be resumed (for the
+    /// others, see [`BlobStore::resume`]), and proves that it can be written.
     ///
     /// Blocking: for the start of the process.
     ///
@@ -58,10 +70,11 @@ impl BlobStore {
     /// [`OpenError`]; each text names the path and the remedy.
     pub fn open(options: &StoreOptions) -> Result<Self, OpenError> {
         let layout = Layout::new(options.path.clone());
-        let lock = open::open(&layout)?;
+        let lock = open::open(&layout, options.leftovers)?;
         Ok(Self(Arc::new(Inner {
             layout,
             tier: Tier::new(options.memory),
+            claims: Claims::default(),
             number: AtomicU64::new(0),
             _lock: lock,
         })))
@@ -93,13 +106,44 @@ impl BlobStore {
         .await
     }
 
-    /// A new, empty file for an object on its way in. `hint` becomes part of its name: the
-    /// digest's digits, if they are known. Blocking.
+    /// A new, empty file for the object on its way in. What an earlier one left is removed; who
+    /// still reads that one goes on. Blocking.
+    ///
+    /// # Errors
+    /// [`StoreError::Busy`] while another partial of this digest lives, [`StoreError::NoSpace`] on
+    /// a full file system, [`StoreError::Io`] otherwise.
+    pub fn begin(&self, digest: &Digest) -> Result<Partial, StoreError> {
+        Partial::begin(self.0.clone(), digest)
+    }
+
+    /// A new, empty file for bytes whose digest is not known yet, or is not worth resuming. There
+    /// may be many. Blocking.
     ///
     /// # Errors
     /// [`StoreError::NoSpace`] on a full file system, [`StoreError::Io`] otherwise.
-    pub fn begin(&self, hint: &str) -> Result<Partial, StoreError> {
-        Partial::create(self.0.clone(), hint)
+    pub fn scratch(&self) -> Result<Partial, StoreError> {
+        Partial::scratch(self.0.clone())
+    }
+
+    /// What [`Partial::keep`] or a dead process left of the object, if it has a mark. Blocking.
+    ///
+    /// # Errors
+    /// [`StoreError::Busy`] while another partial of this digest lives, [`StoreError::Io`] if the
+    /// files are there and cannot be used.
+    pub fn resume(&self, digest: &Digest) -> Result<Option<Leftover>, StoreError> {
+        Leftover::open(self.0.clone(), digest)
+    }
+
+    /// How many bytes the store's file system still takes from an unprivileged user. Quotas are
+    /// not seen. Blocking.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`] if the file system does not say.
+    pub fn free_space(&self) -> Result<u64, StoreError> {
+        let root = self.0.layout.root();
+        let about =
+            rustix::fs::statvfs(root).map_err(|error| StoreError::at(root)(error.into()))?;
+        Ok(about.f_bavail.saturating_mul(about.f_frsize))
     }
 
     /// Removes the object; false if it was not stored. Who holds it goes on reading. After a
@@ -121,6 +165,13 @@ impl fmt::Debug for BlobStore {
 }
 
 impl Inner {
+    fn claim(&self, digest: &Digest) -> Result<Claim, StoreError> {
+        let claim = self.claims.take(digest);
+        claim.ok_or_else(|| StoreError::Busy {
+            digest: digest.clone(),
+        })
+    }
+
     fn next_number(&self) -> u64 {
         self.number.fetch_add(1, Ordering::Relaxed)
     }

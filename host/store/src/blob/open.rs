@@ -3,9 +3,10 @@
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Write};
 use std::path::Path;
+use std::time::{Duration, SystemTime};
 
-use super::OpenError;
 use super::layout::{Layout, OWN_NAMES};
+use super::{OpenError, leftovers};
 use crate::directory;
 
 /// The version of the layout that this code writes and reads.
@@ -19,16 +20,17 @@ const MAX_FORMAT_FILE: u64 = 16;
 const PROBE: [u8; 4096] = [0; 4096];
 
 /// Makes the store ready. The answer is the lock: the store is this process's until it is dropped
-/// or the process ends, however that happens.
-pub(super) fn open(layout: &Layout) -> Result<File, OpenError> {
+/// or the process ends, however that happens. `longest` is how long a leftover is kept.
+pub(super) fn open(layout: &Layout, longest: Duration) -> Result<File, OpenError> {
     refuse_foreign(layout)?;
     make(layout, layout.root())?;
     let lock = take_lock(layout)?;
     check_format(layout)?;
     make(layout, &layout.blobs())?;
     make(layout, &layout.partial())?;
+    // Before the probe: it makes room on a full file system.
+    leftovers::sweep(layout, longest, SystemTime::now())?;
     probe(layout)?;
-    remove_leftovers(&layout.partial())?;
     Ok(lock)
 }
 
@@ -36,8 +38,8 @@ fn make(layout: &Layout, path: &Path) -> Result<(), OpenError> {
     layout.make(path).map_err(OpenError::at(path))
 }
 
-/// A wrong path must not cost anybody files: `partial/` is emptied below, and other programs have
-/// directories of that name. So a directory is taken only if it is empty or says that it is a store.
+/// A wrong path must not cost anybody files: what is foreign in `partial/` will be removed, and
+/// other programs have directories of that name. So a directory is taken only if it is empty or says that it is a store.
 fn refuse_foreign(layout: &Layout) -> Result<(), OpenError> {
     let root = layout.root();
     let entries = match fs::read_dir(root) {
@@ -139,15 +141,6 @@ fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = File::create(path)?;
     file.write_all(bytes)?;
     file.sync_all()
-}
-
-/// Whatever is in `partial/` belongs to a process that is gone.
-fn remove_leftovers(partial: &Path) -> Result<(), OpenError> {
-    for entry in fs::read_dir(partial).map_err(OpenError::at(partial))? {
-        let path = entry.map_err(OpenError::at(partial))?.path();
-        fs::remove_file(&path).map_err(OpenError::at(&path))?;
-    }
-    Ok(())
 }
 
 #[cfg(test)]

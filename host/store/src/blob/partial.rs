@@ -2,21 +2,24 @@
 
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
+use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ledge_core::digest::Digest;
 
+use super::claims::Claim;
+use super::marks::Marks;
 use super::object::ObjectFile;
-use super::{Inner, Object, StoreError};
+use super::{Inner, Object, StoreError, found};
 use crate::directory;
 
-/// How much of a hint becomes part of the file's name: a SHA-512's digits, which with the number
-/// stay below the 255 bytes that Linux's file systems allow.
-const MAX_HINT: usize = 128;
-
-/// A file that nobody finds by digest yet. Dropping it removes it; so does the next start.
+/// A file that nobody finds by digest yet. Dropping it removes it, unless it was committed or kept.
+///
+/// One of a digest is the only one of that digest in this process. One of
+/// [`BlobStore::scratch`](super::BlobStore::scratch) is of no digest: it has no marks, and is not
+/// kept.
 ///
 /// Everything here blocks: use it from a thread that may.
 pub struct Partial {
@@ -24,28 +27,61 @@ pub struct Partial {
     store: Arc<Inner>,
     path: PathBuf,
     file: Arc<File>,
-    length: u64,
+    /// None for a scratch file.
+    named: Option<Named>,
+    keep: bool,
+}
+
+/// What a partial of a digest has beside its file.
+struct Named {
+    marks: Marks,
+    /// Dropped after the files are gone.
+    _claim: Claim,
 }
 
 impl Partial {
-    /// Makes the file `hint.number`. Of the hint only letters and digits count.
-    pub(super) fn create(store: Arc<Inner>, hint: &str) -> Result<Self, StoreError> {
-        let hint = hint.chars().filter(char::is_ascii_alphanumeric);
-        let hint: String = hint.take(MAX_HINT).collect();
+    pub(super) fn begin(store: Arc<Inner>, digest: &Digest) -> Result<Self, StoreError> {
+        let claim = store.claim(digest)?;
+        let (path, marks) = (store.layout.incoming(digest), store.layout.marks(digest));
+        for old in [&marks, &path] {
+            found(fs::remove_file(old)).map_err(StoreError::at(old))?;
+        }
+        let file = create(&path).map_err(StoreError::at(&path))?;
+        let marks = Marks::none(marks, digest.algorithm());
+        Ok(Self::named(store, path, file, marks, claim))
+    }
+
+    /// Of files that are there.
+    pub(super) fn named(
+        store: Arc<Inner>,
+        path: PathBuf,
+        file: File,
+        marks: Marks,
+        claim: Claim,
+    ) -> Self {
+        let named = Named {
+            marks,
+            _claim: claim,
+        };
+        Self {
+            store,
+            path,
+            file: Arc::new(file),
+            named: Some(named),
+            keep: false,
+        }
+    }
+
+    pub(super) fn scratch(store: Arc<Inner>) -> Result<Self, StoreError> {
         // Unique, since the lock keeps other processes out and the start removed the last one's.
-        let name = format!("{hint}.{}", store.next_number());
-        let path = store.layout.partial().join(name);
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create_new(true)
-            .open(&path)
-            .map_err(StoreError::at(&path))?;
+        let path = store.layout.scratch(store.next_number());
+        let file = create(&path).map_err(StoreError::at(&path))?;
         Ok(Self {
             store,
             path,
             file: Arc::new(file),
-            length: 0,
+            named: None,
+            keep: false,
         })
     }
 
@@ -59,41 +95,74 @@ impl Partial {
         &self.path
     }
 
-    /// How many bytes were appended.
-    pub fn len(&self) -> u64 {
-        self.length
-    }
-
-    /// Whether nothing was appended.
-    pub fn is_empty(&self) -> bool {
-        self.length == 0
-    }
-
-    /// Appends, and says how many bytes there are now. After an error there are as many as before.
+    /// Writes all of `bytes` at byte `at`, behind the end as well: what lies between is a hole of
+    /// zeros. Several threads may write. After an error some of the bytes may be written.
     ///
     /// # Errors
     /// [`StoreError::NoSpace`] on a full file system, [`StoreError::Io`] otherwise.
-    pub fn append(&mut self, bytes: &[u8]) -> Result<u64, StoreError> {
-        self.file
-            .write_all_at(bytes, self.length)
-            .map_err(StoreError::at(&self.path))?;
-        self.length += bytes.len() as u64;
-        Ok(self.length)
+    pub fn write_at(&self, bytes: &[u8], at: u64) -> Result<(), StoreError> {
+        let written = self.file.write_all_at(bytes, at);
+        written.map_err(StoreError::at(&self.path))
     }
 
-    /// Makes it the object `digest`: when this returns, it is there after a power cut too. The
-    /// caller has verified that the bytes have this digest. If the object is there already, these
-    /// bytes take the place of those, which are the same.
+    /// Fills `buffer` from byte `at` on.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`] if it cannot, also because the file ends before.
+    pub fn read_at(&self, buffer: &mut [u8], at: u64) -> Result<(), StoreError> {
+        let read = self.file.read_exact_at(buffer, at);
+        read.map_err(StoreError::at(&self.path))
+    }
+
+    /// Notes that the first `offset` bytes are written and hash to `hash`: lowercase hexadecimal
+    /// digits, by the algorithm of the object's digest. A mark costs a write of less than 200 bytes.
+    ///
+    /// One that is not behind the last one says nothing new and is passed over. So are those that
+    /// would make the marks' file larger than 1 MiB: some 12,000 fit (SHA-256), or 7,000 (SHA-512).
+    ///
+    /// # Errors
+    /// [`StoreError::NoMark`] if `hash` is no such hash, or the file a scratch file;
+    /// [`StoreError::NoSpace`] on a full file system, [`StoreError::Io`] otherwise. The marks
+    /// before it stay.
+    pub fn mark(&mut self, offset: u64, hash: &str) -> Result<(), StoreError> {
+        match &mut self.named {
+            Some(named) => named.marks.add(offset, hash),
+            None => Err(StoreError::NoMark { offset }),
+        }
+    }
+
+    /// Drops the bytes from `length` on, and their marks. A file that is shorter stays as it is.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`]; bytes or marks may be gone then.
+    pub fn truncate(&mut self, length: u64) -> Result<(), StoreError> {
+        if let Some(named) = &mut self.named {
+            named.marks.cut(length)?;
+        }
+        cut(&self.file, length).map_err(StoreError::at(&self.path))
+    }
+
+    /// Closes it and leaves what is written to the next one of its digest, in this process or
+    /// after a restart: [`BlobStore::resume`](super::BlobStore::resume) gives it back. Without a
+    /// mark nothing could be resumed, and the file is removed.
+    pub fn keep(mut self) {
+        self.keep = true;
+    }
+
+    /// Makes its first `size` bytes the object `digest`: when this returns, it is there after a
+    /// power cut too. The caller has written all of them and verified that they have this digest.
+    /// If the object is there already, these bytes take the place of those, which are the same.
     ///
     /// # Errors
     /// [`StoreError::NoSpace`] on a full file system, [`StoreError::Io`] otherwise. After an error
     /// the object may be there or not; if it is, it is whole.
-    pub fn commit(self, digest: &Digest) -> Result<Object, StoreError> {
+    pub fn commit(self, digest: &Digest, size: u64) -> Result<Object, StoreError> {
         let layout = &self.store.layout;
         let (shard, path) = (layout.shard(digest), layout.object(digest));
-        // An append that failed half-way may have left bytes behind the end.
+        // A transfer that brought more than it should, or a write that failed half-way, may have
+        // left bytes behind the end.
         self.file
-            .set_len(self.length)
+            .set_len(size)
             .and_then(|()| self.file.sync_all())
             .map_err(StoreError::at(&self.path))?;
         layout.make(&shard).map_err(StoreError::at(&shard))?;
@@ -104,28 +173,52 @@ impl Partial {
             file: self.file.clone(),
             path: path.into(),
         };
-        Ok(Object::in_file(file, self.length))
+        Ok(Object::in_file(file, size))
     }
+
+    fn is_resumable(&self) -> bool {
+        let marks = self.named.as_ref().map(|named| &named.marks);
+        marks.is_some_and(|marks| !marks.is_empty())
+    }
+}
+
+fn create(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create_new(true).open(path)
+}
+
+fn cut(file: &File, length: u64) -> io::Result<()> {
+    if file.metadata()?.len() > length {
+        file.set_len(length)?;
+    }
+    Ok(())
 }
 
 impl fmt::Debug for Partial {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Partial")
             .field("path", &self.path)
-            .field("length", &self.length)
             .finish_non_exhaustive()
     }
 }
 
 impl Drop for Partial {
     fn drop(&mut self) {
-        // After a commit the name is gone. If it cannot be removed, the next start does it.
+        if self.keep && self.is_resumable() {
+            return;
+        }
+        // After a commit the name is gone. What cannot be removed, the next start removes.
         let _ = fs::remove_file(&self.path);
+        if let Some(named) = &mut self.named {
+            named.marks.remove();
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::super::{BlobStore, StoreOptions};
     use super::*;
 
@@ -133,49 +226,37 @@ mod tests {
         let options = StoreOptions {
             path: dir.to_owned(),
             memory: 0,
+            leftovers: Duration::ZERO,
         };
         BlobStore::open(&options).expect("a store")
     }
 
     #[test]
-    fn full_disk_is_typed_and_keeps_the_length() {
+    fn full_disk_is_typed_and_costs_nothing_that_was_written() {
         let dir = tempfile::tempdir().expect("a directory");
-        let mut partial = store(dir.path()).begin("a").expect("a partial");
-        assert_eq!(partial.append(b"abc").expect("appended"), 3);
+        let digest = Digest::from_sha256(&[1; 32]);
+        let mut partial = store(dir.path()).begin(&digest).expect("a partial");
+        partial.write_at(b"abc", 0).expect("written");
         let full = OpenOptions::new().write(true).open("/dev/full");
         let real = std::mem::replace(&mut partial.file, Arc::new(full.expect("Linux has it")));
-        let error = partial.append(b"def").expect_err("no space");
+        let error = partial.write_at(b"def", 3).expect_err("no space");
         assert!(matches!(error, StoreError::NoSpace { .. }), "{error}");
-        assert_eq!(partial.len(), 3);
         partial.file = real;
-        assert_eq!(partial.append(b"def").expect("appended"), 6);
+        partial.write_at(b"def", 3).expect("written");
+        assert_eq!(fs::read(partial.path()).expect("there"), b"abcdef");
     }
 
     #[tokio::test]
     async fn bytes_behind_the_end_are_not_committed() {
         let dir = tempfile::tempdir().expect("a directory");
-        let mut partial = store(dir.path()).begin("a").expect("a partial");
-        partial.append(b"abc").expect("appended");
+        let digest = Digest::from_sha256(&[0x11; 32]);
+        let partial = store(dir.path()).begin(&digest).expect("a partial");
+        partial.write_at(b"abc", 0).expect("written");
         let written = partial.file.write_all_at(b"half of the next", 3);
         written.expect("written");
-        let digest = format!("sha256:{}", "1".repeat(64));
-        let digest = Digest::parse(&digest).expect("a digest");
-        let object = partial.commit(&digest).expect("committed");
+        let object = partial.commit(&digest, 3).expect("committed");
         assert_eq!(object.bytes(100).await.expect("read"), "abc");
         let path = dir.path().join("blobs/sha256/11").join(digest.hex());
         assert_eq!(fs::read(path).expect("there"), b"abc");
-    }
-
-    #[test]
-    fn hints_cannot_leave_the_directory() {
-        let dir = tempfile::tempdir().expect("a directory");
-        let store = store(dir.path());
-        let long = "f".repeat(1000);
-        for hint in ["", "..", "../../x", "/etc/passwd", "a\0b", "ä/é", &long] {
-            let partial = store.begin(hint).expect("a partial");
-            let parent = partial.path().parent();
-            assert_eq!(parent, Some(dir.path().join("partial").as_path()), "{hint}");
-            assert!(partial.path().is_file(), "{hint}");
-        }
     }
 }
