@@ -113,6 +113,20 @@ pub enum Fault {
     /// No size.
     #[error("{0} is not a size")]
     Size(Quoted),
+    /// A bandwidth that nobody means.
+    #[error("{given} a second is less than {least}")]
+    Bandwidth {
+        /// What was given.
+        given: Quoted,
+        /// The least that is taken.
+        least: String,
+    },
+    /// No way to treat a transfer that every client has left.
+    #[error("{0} is neither \"keep\" nor \"stop\" nor a percentage")]
+    Abandoned(Quoted),
+    /// No way to answer a range of what is not stored.
+    #[error("{0} is neither \"whole\" nor a size")]
+    Ranges(Quoted),
     /// No number.
     #[error("{0} is not a whole number")]
     Number(Quoted),
@@ -220,6 +234,11 @@ impl Fault {
             }
             Self::FractionOfSecond(_) => r#"write "1s" or more, or "0s""#,
             Self::Size(_) => r#"write a number and a unit, as in "512KiB", "64MiB" or "2GiB""#,
+            Self::Bandwidth { .. } => {
+                r#"write a size with its unit, as in "10MiB", or "0" for no limit"#
+            }
+            Self::Abandoned(_) => r#"a percentage is written from "1%" to "99%""#,
+            Self::Ranges(_) => r#"write a size with its unit, as in "64MiB", or "whole""#,
             Self::Listen(_) => {
                 r#"write a numeric address and a port, as in "127.0.0.1:5000", "0.0.0.0:5000" or "[::]:5000""#
             }

@@ -5,6 +5,7 @@
 //! is parsed before anything starts: a [`Config`] that exists is right, and what is wrong is
 //! reported whole ([`Problems`]), each with its place, its reason and a hint, never with a secret.
 
+mod bandwidth;
 mod builtin;
 mod environment;
 mod error;
@@ -19,10 +20,12 @@ mod provenance;
 mod setting;
 mod show;
 mod suggest;
+mod transfer;
 mod types;
 mod upstreams;
 mod value;
 
+pub use bandwidth::Bandwidth;
 pub use environment::Surroundings;
 pub use error::{Fault, Place, Problem, Problems};
 pub use flags::Flags;
@@ -30,4 +33,5 @@ pub use handover::UpstreamEgress;
 pub use log::{LogFilter, LogFormat};
 pub use name::Endpoint;
 pub use provenance::{FilePlace, Provenance, Sourced};
-pub use types::{Config, Credentials, Limits, Log, Server, Store, Upstream};
+pub use transfer::{Abandoned, Percent, Ranges};
+pub use types::{Config, Credentials, Limits, Log, Server, Store, Transfer, Upstream};

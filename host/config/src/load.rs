@@ -9,7 +9,7 @@ use crate::layers::{Layered, Layers};
 use crate::provenance::{Provenance, Sourced};
 use crate::setting;
 use crate::suggest::nearest;
-use crate::types::{Config, Limits, Log, Server, Store, Upstream};
+use crate::types::{Config, Limits, Log, Server, Store, Transfer, Upstream};
 use crate::upstreams;
 use crate::value::Shape;
 use std::path::PathBuf;
@@ -60,6 +60,7 @@ fn read(mut root: Section<'_>, layers: &mut Layers<'_>) -> Option<Config> {
     let server = part(&mut root, layers, "server", server);
     let store = part(&mut root, layers, "store", store);
     let limits = part(&mut root, layers, "limits", limits);
+    let transfer = part(&mut root, layers, "transfer", transfer);
     let log = part(&mut root, layers, "log", log);
     let named = subsection(&mut root, layers, "upstreams");
     let upstreams = upstreams::read(named, &mut layers.problems);
@@ -72,6 +73,7 @@ fn read(mut root: Section<'_>, layers: &mut Layers<'_>) -> Option<Config> {
         server: server?,
         store: store?,
         limits: limits?,
+        transfer: transfer?,
         log: log?,
         upstreams,
     })
@@ -131,6 +133,9 @@ fn store(section: &mut Section<'_>, layers: &mut Layers<'_>) -> Option<Store> {
 fn limits(section: &mut Section<'_>, layers: &mut Layers<'_>) -> Option<Limits> {
     let requests = layers.setting(section, &setting::REQUESTS);
     let transfers = layers.setting(section, &setting::TRANSFERS);
+    let per_origin = layers.setting(section, &setting::TRANSFERS_PER_ORIGIN);
+    let bandwidth = layers.setting(section, &setting::BANDWIDTH);
+    let bandwidth_per_origin = layers.setting(section, &setting::BANDWIDTH_PER_ORIGIN);
     let instance_memory = layers.setting(section, &setting::INSTANCE_MEMORY);
     let instances = layers.setting(section, &setting::INSTANCES);
     let request_timeout = layers.setting(section, &setting::REQUEST_TIMEOUT);
@@ -140,12 +145,26 @@ fn limits(section: &mut Section<'_>, layers: &mut Layers<'_>) -> Option<Limits> 
     Some(Limits {
         requests: requests?,
         transfers: transfers?,
+        transfers_per_origin: per_origin?,
+        bandwidth: bandwidth?,
+        bandwidth_per_origin: bandwidth_per_origin?,
         instance_memory: instance_memory?,
         instances: instances?,
         request_timeout: request_timeout?,
         upstream_connect_timeout: connect?,
         upstream_header_timeout: header?,
         upstream_idle_timeout: idle?,
+    })
+}
+
+fn transfer(section: &mut Section<'_>, layers: &mut Layers<'_>) -> Option<Transfer> {
+    let abandoned = layers.setting(section, &setting::ABANDONED);
+    let ranges = layers.setting(section, &setting::RANGES);
+    let leftovers = layers.setting(section, &setting::LEFTOVERS);
+    Some(Transfer {
+        abandoned: abandoned?,
+        ranges: ranges?,
+        leftovers: leftovers?,
     })
 }
 

@@ -6,10 +6,12 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 
+use crate::bandwidth::Bandwidth;
 use crate::environment::Surroundings;
 use crate::error::Fault;
 use crate::flags::Flags;
 use crate::log::{LogFilter, LogFormat};
+use crate::transfer::{Abandoned, Ranges};
 
 /// One setting.
 pub(crate) struct Setting<T: 'static> {
@@ -139,6 +141,35 @@ pub(crate) static TRANSFERS: Setting<u32> = Setting {
     bounds: Some((1, 65_536)),
 };
 
+/// Half of `transfers`, so that one origin that stalls cannot take every place.
+pub(crate) static TRANSFERS_PER_ORIGIN: Setting<u32> = Setting {
+    name: &Name::new(
+        "limits",
+        "transfers_per_origin",
+        "LEDGE_LIMITS_TRANSFERS_PER_ORIGIN",
+    ),
+    default: |_| Ok(32),
+    bounds: Some((1, 65_536)),
+};
+
+/// Only the operator knows the link, and whom else it carries.
+pub(crate) static BANDWIDTH: Setting<Bandwidth> = Setting {
+    name: &Name::new("limits", "bandwidth", "LEDGE_LIMITS_BANDWIDTH"),
+    default: |_| Ok(Bandwidth::UNLIMITED),
+    bounds: None,
+};
+
+/// An origin that minds how fast it is read says so itself.
+pub(crate) static BANDWIDTH_PER_ORIGIN: Setting<Bandwidth> = Setting {
+    name: &Name::new(
+        "limits",
+        "bandwidth_per_origin",
+        "LEDGE_LIMITS_BANDWIDTH_PER_ORIGIN",
+    ),
+    default: |_| Ok(Bandwidth::UNLIMITED),
+    bounds: None,
+};
+
 /// Manifests of a few MiB, parsed, for several requests at once. More than 4 GiB cannot be
 /// addressed by a 32-bit component.
 pub(crate) static INSTANCE_MEMORY: Setting<ByteSize> = Setting {
@@ -195,6 +226,30 @@ pub(crate) static IDLE_TIMEOUT: Setting<Duration> = Setting {
     bounds: Some((SECOND, DAY)),
 };
 
+/// Clients that leave come back: containerd and Docker resume, and the kubelet tries again. A
+/// transfer that ended each time would never finish a large layer.
+pub(crate) static ABANDONED: Setting<Abandoned> = Setting {
+    name: &Name::new("transfer", "abandoned", "LEDGE_TRANSFER_ABANDONED"),
+    default: |_| Ok(Abandoned::Keep),
+    bounds: None,
+};
+
+/// Who asks for ranges mostly wants all of them in the end (containerd 2.1, resumes), and the next
+/// client finds the whole object.
+pub(crate) static RANGES: Setting<Ranges> = Setting {
+    name: &Name::new("transfer", "ranges", "LEDGE_TRANSFER_RANGES"),
+    default: |_| Ok(Ranges::Whole),
+    bounds: None,
+};
+
+/// Outlasts a night's outage of an origin or of the host. At most a month: what nobody asked for
+/// in that time only takes space.
+pub(crate) static LEFTOVERS: Setting<Duration> = Setting {
+    name: &Name::new("transfer", "leftovers", "LEDGE_TRANSFER_LEFTOVERS"),
+    default: |_| Ok(DAY),
+    bounds: Some((Duration::ZERO, Duration::from_secs(30 * 24 * 60 * 60))),
+};
+
 /// A terminal is the first to read the log.
 pub(crate) static LOG_FORMAT: Setting<LogFormat> = Setting {
     name: &Name::new("log", "format", "LEDGE_LOG_FORMAT")
@@ -216,22 +271,29 @@ pub(crate) const FRESH: Duration = Duration::from_secs(ledge_core::config::DEFAU
 pub(crate) const FRESH_MOST: Duration = Duration::from_secs(31_557_600);
 
 /// The names of all settings above, for hints.
-pub(crate) static NAMES: [&Name; 17] = [
+pub(crate) static NAMES: [&Name; 24] = [
     &DEFAULT_UPSTREAM,
     LISTEN.name,
     DRAIN.name,
     MAX_CONNECTIONS.name,
     HEADER_TIMEOUT.name,
+    ANSWERS.name,
     STORE_PATH.name,
     STORE_MEMORY.name,
     REQUESTS.name,
     TRANSFERS.name,
+    TRANSFERS_PER_ORIGIN.name,
+    BANDWIDTH.name,
+    BANDWIDTH_PER_ORIGIN.name,
     INSTANCE_MEMORY.name,
     INSTANCES.name,
     REQUEST_TIMEOUT.name,
     CONNECT_TIMEOUT.name,
     UPSTREAM_HEADER_TIMEOUT.name,
     IDLE_TIMEOUT.name,
+    ABANDONED.name,
+    RANGES.name,
+    LEFTOVERS.name,
     LOG_FORMAT.name,
     LOG_FILTER.name,
 ];

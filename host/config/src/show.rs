@@ -29,6 +29,7 @@ impl fmt::Display for Shown<'_> {
         server(f, config)?;
         store(f, config)?;
         limits(f, config)?;
+        transfer(f, config)?;
         log(f, config)?;
         config
             .upstreams
@@ -76,6 +77,11 @@ fn limits(f: &mut fmt::Formatter<'_>, config: &Config) -> fmt::Result {
     writeln!(f, "\n[limits]")?;
     value(f, &setting::REQUESTS, &limits.requests)?;
     value(f, &setting::TRANSFERS, &limits.transfers)?;
+    let per_origin = &limits.transfers_per_origin;
+    value(f, &setting::TRANSFERS_PER_ORIGIN, per_origin)?;
+    value(f, &setting::BANDWIDTH, &limits.bandwidth)?;
+    let per_origin = &limits.bandwidth_per_origin;
+    value(f, &setting::BANDWIDTH_PER_ORIGIN, per_origin)?;
     value(f, &setting::INSTANCE_MEMORY, &limits.instance_memory)?;
     value(f, &setting::INSTANCES, &limits.instances)?;
     value(f, &setting::REQUEST_TIMEOUT, &limits.request_timeout)?;
@@ -85,6 +91,14 @@ fn limits(f: &mut fmt::Formatter<'_>, config: &Config) -> fmt::Result {
     value(f, &setting::UPSTREAM_HEADER_TIMEOUT, header)?;
     let idle = &limits.upstream_idle_timeout;
     value(f, &setting::IDLE_TIMEOUT, idle)
+}
+
+fn transfer(f: &mut fmt::Formatter<'_>, config: &Config) -> fmt::Result {
+    let transfer = &config.transfer;
+    writeln!(f, "\n[transfer]")?;
+    value(f, &setting::ABANDONED, &transfer.abandoned)?;
+    value(f, &setting::RANGES, &transfer.ranges)?;
+    value(f, &setting::LEFTOVERS, &transfer.leftovers)
 }
 
 fn log(f: &mut fmt::Formatter<'_>, config: &Config) -> fmt::Result {

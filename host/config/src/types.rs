@@ -8,9 +8,11 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use secrecy::SecretString;
 
+use crate::bandwidth::Bandwidth;
 use crate::log::{LogFilter, LogFormat};
 use crate::name::Endpoint;
 use crate::provenance::Sourced;
+use crate::transfer::{Abandoned, Ranges};
 
 /// Everything that is configured.
 #[derive(Debug, Clone)]
@@ -27,6 +29,8 @@ pub struct Config {
     pub store: Store,
     /// `[limits]`
     pub limits: Limits,
+    /// `[transfer]`
+    pub transfer: Transfer,
     /// `[log]`
     pub log: Log,
     /// `[upstreams]`, in the order of their names, which differ. So do their aliases.
@@ -62,8 +66,15 @@ pub struct Store {
 pub struct Limits {
     /// Requests inside at once; more are answered 503.
     pub requests: Sourced<u32>,
-    /// Transfers from origins at once; more are answered 503.
+    /// Transfers from origins at once; more wait their turn.
     pub transfers: Sourced<u32>,
+    /// Transfers from one origin at once; more wait too. It may be more than `transfers`,
+    /// and then says nothing.
+    pub transfers_per_origin: Sourced<u32>,
+    /// How fast bytes are taken from all origins together.
+    pub bandwidth: Sourced<Bandwidth>,
+    /// How fast bytes are taken from each origin.
+    pub bandwidth_per_origin: Sourced<Bandwidth>,
     /// Memory of one instance of the component.
     pub instance_memory: Sourced<ByteSize>,
     /// Instances of the component at once.
@@ -76,6 +87,17 @@ pub struct Limits {
     pub upstream_header_timeout: Sourced<Duration>,
     /// How long an origin's body may stand still.
     pub upstream_idle_timeout: Sourced<Duration>,
+}
+
+/// How misses are fetched.
+#[derive(Debug, Clone)]
+pub struct Transfer {
+    /// What becomes of a transfer when every client has left.
+    pub abandoned: Sourced<Abandoned>,
+    /// What is fetched when a client wants a range of an object that is not stored.
+    pub ranges: Sourced<Ranges>,
+    /// How long the bytes of a transfer that broke off are kept for the next try; zero is not at all.
+    pub leftovers: Sourced<Duration>,
 }
 
 /// What is logged to standard error, and how.

@@ -187,6 +187,9 @@ mod tests {
             let _ = u32::parse(&text);
             let _ = std::net::SocketAddr::parse(&text);
             let _ = crate::log::LogFilter::parse(&text);
+            let _ = crate::bandwidth::Bandwidth::parse(&text);
+            let _ = crate::transfer::Abandoned::parse(&text);
+            let _ = crate::transfer::Ranges::parse(&text);
             let _ = crate::name::host(&text);
             let _ = crate::name::upstream_name(&text);
             let _ = crate::name::Endpoint::parse(&text);

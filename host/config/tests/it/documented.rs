@@ -20,6 +20,36 @@ fn the_page_shows_the_defaults() {
     }
 }
 
+/// Each has a row in the page's table, and who writes it into another section is told where it belongs.
+#[test]
+fn every_setting_has_a_row_and_is_known_elsewhere() {
+    let shown = Given::nothing().shown();
+    let names = names(&shown);
+    assert!(names.contains(&("log", "filter")), "{names:?}");
+    for (section, key) in names {
+        let row = format!("| `{section}.{key}` | `LEDGE_");
+        assert!(PAGE.contains(&row), "{row} is missing from the page");
+        let elsewhere = if section == "store" { "log" } else { "store" };
+        let said = Given::file(format!("[{elsewhere}]\n{key} = 1")).refused();
+        let hint = format!("hint: {key} belongs in [{section}]");
+        assert!(said.ends_with(&hint), "{said}");
+    }
+}
+
+/// Section and key of each setting that stands in a section, without the upstreams.
+fn names(shown: &str) -> Vec<(&str, &str)> {
+    let (settings, _) = shown.split_once("[upstreams.").expect("upstreams");
+    settings
+        .split("\n[")
+        .skip(1)
+        .filter_map(|section| section.split_once("]\n"))
+        .flat_map(|(section, lines)| {
+            let keys = lines.lines().filter_map(|line| line.split_once(" = "));
+            keys.map(move |(key, _)| (section, key))
+        })
+        .collect()
+}
+
 /// Sections and values, without comments.
 fn settings(shown: &str) -> Vec<&str> {
     shown

@@ -2,7 +2,8 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::time::Duration;
 
-use ledge_config::{Flags, LogFormat, Provenance};
+use bytesize::ByteSize;
+use ledge_config::{Abandoned, Flags, LogFormat, Provenance, Ranges};
 
 use crate::Given;
 
@@ -79,6 +80,12 @@ fn every_scalar_has_an_environment_twin() {
         .variable("LEDGE_STORE_MEMORY", "4KiB")
         .variable("LEDGE_LIMITS_REQUESTS", "5")
         .variable("LEDGE_LIMITS_TRANSFERS", "6")
+        .variable("LEDGE_LIMITS_TRANSFERS_PER_ORIGIN", "13")
+        .variable("LEDGE_LIMITS_BANDWIDTH", "14MiB")
+        .variable("LEDGE_LIMITS_BANDWIDTH_PER_ORIGIN", "15MiB")
+        .variable("LEDGE_TRANSFER_ABANDONED", "16%")
+        .variable("LEDGE_TRANSFER_RANGES", "17MiB")
+        .variable("LEDGE_TRANSFER_LEFTOVERS", "18h")
         .variable("LEDGE_LIMITS_INSTANCE_MEMORY", "7MiB")
         .variable("LEDGE_LIMITS_INSTANCES", "8")
         .variable("LEDGE_LIMITS_REQUEST_TIMEOUT", "9s")
@@ -98,6 +105,17 @@ fn every_scalar_has_an_environment_twin() {
     assert_eq!(config.store.memory.as_u64(), 4096);
     assert_eq!(config.limits.requests.value, 5);
     assert_eq!(config.limits.transfers.value, 6);
+    assert_eq!(config.limits.transfers_per_origin.value, 13);
+    let limits = &config.limits;
+    assert_eq!(limits.bandwidth.bytes_per_second(), 14 << 20);
+    assert_eq!(limits.bandwidth_per_origin.bytes_per_second(), 15 << 20);
+    let Abandoned::KeepOver(percent) = config.transfer.abandoned.value else {
+        panic!("{:?}", config.transfer.abandoned);
+    };
+    assert_eq!(percent.get(), 16);
+    let up_to = Ranges::WholeUpTo(ByteSize::mib(17));
+    assert_eq!(config.transfer.ranges.value, up_to);
+    assert_eq!(config.transfer.leftovers.as_secs(), 18 * 60 * 60);
     assert_eq!(config.limits.instance_memory.as_u64(), 7 << 20);
     assert_eq!(config.limits.instances.value, 8);
     assert_eq!(config.limits.request_timeout.as_secs(), 9);

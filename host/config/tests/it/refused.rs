@@ -85,6 +85,38 @@ const TABLE: &[(&str, &str)] = &[
         "FILE:2:19: limits.instance_memory: \"8GiB\" is not between \"1MiB\" and \"4GiB\"",
     ),
     (
+        "[limits]\ntransfers_per_origin = 0",
+        "FILE:2:24: limits.transfers_per_origin: 0 is not between 1 and 65536",
+    ),
+    (
+        "[limits]\nbandwidth = 10",
+        "FILE:2:13: limits.bandwidth: \"10\" a second is less than \"64KiB\"\n  \
+         hint: write a size with its unit, as in \"10MiB\", or \"0\" for no limit",
+    ),
+    (
+        "[limits]\nbandwidth_per_origin = \"10 Mbit/s\"",
+        "FILE:2:24: limits.bandwidth_per_origin: \"10 Mbit/s\" is not a size\n  \
+         hint: write a number and a unit, as in \"512KiB\", \"64MiB\" or \"2GiB\"",
+    ),
+    (
+        "[transfer]\nabandoned = \"100%\"",
+        "FILE:2:13: transfer.abandoned: \"100%\" is neither \"keep\" nor \"stop\" nor a percentage\n  \
+         hint: a percentage is written from \"1%\" to \"99%\"",
+    ),
+    (
+        "[transfer]\nabandoned = 50",
+        "FILE:2:13: transfer.abandoned: expected a string, found integer",
+    ),
+    (
+        "[transfer]\nranges = \"part\"",
+        "FILE:2:10: transfer.ranges: \"part\" is neither \"whole\" nor a size\n  \
+         hint: write a size with its unit, as in \"64MiB\", or \"whole\"",
+    ),
+    (
+        "[transfer]\nleftovers = \"1year\"",
+        "FILE:2:13: transfer.leftovers: \"1year\" is not between \"0s\" and \"30days\"",
+    ),
+    (
         "[log]\nformat = \"xml\"",
         "FILE:2:10: log.format: \"xml\" is not a log format\n  hint: write \"text\" or \"json\"",
     ),
@@ -299,8 +331,8 @@ proptest! {
     /// Garbage where values and keys stand, so that it reaches the parsers behind TOML's own.
     #[test]
     fn garbage_in_its_place_never_panics(
-        section in "server|store|limits|log|upstreams|upstreams.\"a\"|x",
-        key in "[a-z_]{1,8}|listen|drain|path|memory|filter|url|endpoints|aliases|password|fresh",
+        section in "server|store|limits|transfer|log|upstreams|upstreams.\"a\"|x",
+        key in "[a-z_]{1,8}|listen|drain|path|memory|bandwidth|abandoned|ranges|leftovers|filter|url|endpoints|aliases|password|fresh",
         value in any::<String>(),
         list in any::<bool>(),
     ) {

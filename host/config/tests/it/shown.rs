@@ -10,6 +10,8 @@ fn every_value_says_where_it_came_from() {
          [upstreams.\"registry.example:5000\"]\nurl = \"http://10.0.0.5:5000/\"\ntrusted_hosts = [\"AUTH.example\"]\n",
     )
     .variable("LEDGE_LIMITS_REQUESTS", "7")
+    .variable("LEDGE_LIMITS_BANDWIDTH", "10MiB")
+    .variable("LEDGE_TRANSFER_ABANDONED", "50%")
     .flags(Flags {
         listen: Some("0.0.0.0:80".to_owned()),
         component: Some("/c.wasm".into()),
@@ -33,12 +35,20 @@ memory = "1MiB" # FILE:5
 [limits]
 requests = 7 # environment LEDGE_LIMITS_REQUESTS
 transfers = 64 # default
+transfers_per_origin = 32 # default
+bandwidth = "10MiB" # environment LEDGE_LIMITS_BANDWIDTH
+bandwidth_per_origin = "0" # default
 instance_memory = "64MiB" # default
 instances = 64 # default
 request_timeout = "25s" # default
 upstream_connect_timeout = "5s" # default
 upstream_header_timeout = "15s" # default
 upstream_idle_timeout = "30s" # default
+
+[transfer]
+abandoned = "50%" # environment LEDGE_TRANSFER_ABANDONED
+ranges = "whole" # default
+leftovers = "1day" # default
 
 [log]
 format = "text" # default
@@ -79,6 +89,9 @@ fn what_is_shown_reads_back() {
         "[upstreams.\"docker.io\"]\nusername = \"u # \\\" '\"\npassword = \"p\"",
         "[upstreams.\"docker.io\"]\nurl = \"http://127.0.0.1:5001\"\ntrusted_hosts = [\"a\", \"b:1\"]",
         "[store]\npath = \"/a\\\\b\\\"c # d\"\nmemory = \"1.5GB\"\n[server]\ndrain = \"1h 2m 3s 4ms\"",
+        "[limits]\nbandwidth = 65536\nbandwidth_per_origin = \"1.5MB\"",
+        "[transfer]\nabandoned = \"07%\"\nranges = \"1.5GB\"\nleftovers = \"30days\"",
+        "[transfer]\nabandoned = \"stop\"\nranges = 0\nleftovers = \"0s\"",
     ];
     for file in files {
         let given = Given::file(file);
