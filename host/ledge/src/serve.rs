@@ -16,7 +16,7 @@ use ledge_runtime::{
 };
 use ledge_server::{Handler, ServerOptions, Summary};
 use ledge_store::{BlobStore, KeyValue, MemoryKv, RedbFile, StoreOptions, open_redb};
-use ledge_transfer::{TransferOptions, Transfers};
+use ledge_transfer::{Abandoned, Counts, Ranges, Retries, TransferOptions, Transfers};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -72,6 +72,7 @@ impl Mirror {
         let store = BlobStore::open(&StoreOptions {
             path: path.clone(),
             memory: config.store.memory.as_u64(),
+            leftovers: config.transfer.leftovers.value,
         })?;
         let records = open_redb(&path.join("kv.redb"))?;
         let engine = Engine::new(engine_options(config))?;
@@ -87,11 +88,13 @@ impl Mirror {
 
     async fn serve(&self, config: &Config) -> Result<Summary> {
         let signals = Signals::receive()?;
+        let capabilities = self.capabilities(config)?;
+        let transfers = capabilities.transfers.clone();
         let component = Runtime::new(
             &self.engine,
             &self.component.name,
             &self.component.component,
-            self.capabilities(config)?,
+            capabilities,
             RuntimeOptions {
                 engine: engine_options(config),
                 requests: config.limits.requests.value as usize,
@@ -114,21 +117,15 @@ impl Mirror {
         let options = server_options(config);
         let summary = ledge_server::run(listener, handler, options, signals.any()).await;
         component.close();
+        tell(&transfers.counts());
         Ok(summary)
     }
 
     fn capabilities(&self, config: &Config) -> Result<Capabilities> {
         let client = Client::new(egress(config), client_options(config))?;
         let registry = serde_json::to_string(&config.registry())?;
-        let transfers = Transfers::new(
-            self.store.clone(),
-            client.clone(),
-            TransferOptions {
-                running: config.limits.transfers.value as usize,
-                // Whoever waits for a turn is a request that was let in.
-                waiting: config.limits.requests.value as usize,
-            },
-        );
+        let options = transfer_options(config);
+        let transfers = Transfers::new(self.store.clone(), client.clone(), options);
         Ok(Capabilities {
             transfers,
             flights: Flights::default(),
@@ -146,11 +143,50 @@ impl Mirror {
     }
 }
 
+/// What the miss path did, for whoever reads the log of a mirror that ended.
+fn tell(counts: &Counts) {
+    tracing::info!(
+        started = counts.started,
+        followed = counts.followed,
+        stored = counts.stored,
+        failed = counts.failed,
+        mismatched = counts.mismatched,
+        resumed = counts.resumed,
+        taken_up = counts.taken_up,
+        sides = counts.sides,
+        unverified = counts.unverified,
+        unkept = counts.unkept,
+        received = counts.received,
+        "transfers since the start"
+    );
+}
+
 fn engine_options(config: &Config) -> EngineOptions {
     EngineOptions {
         instances: config.limits.instances.value,
         instance_memory: usize::try_from(config.limits.instance_memory.as_u64())
             .unwrap_or(usize::MAX),
+    }
+}
+
+fn transfer_options(config: &Config) -> TransferOptions {
+    TransferOptions {
+        running: config.limits.transfers.value as usize,
+        running_per_origin: config.limits.transfers_per_origin.value as usize,
+        // Whoever waits for a turn is a request that was let in.
+        waiting: config.limits.requests.value as usize,
+        bandwidth: config.limits.bandwidth.bytes_per_second(),
+        bandwidth_per_origin: config.limits.bandwidth_per_origin.bytes_per_second(),
+        abandoned: match config.transfer.abandoned.value {
+            ledge_config::Abandoned::Keep => Abandoned::Keep,
+            ledge_config::Abandoned::Stop => Abandoned::Stop,
+            ledge_config::Abandoned::KeepOver(percent) => Abandoned::KeepOver(percent.get()),
+        },
+        ranges: match config.transfer.ranges.value {
+            ledge_config::Ranges::Whole => Ranges::Whole,
+            ledge_config::Ranges::WholeUpTo(size) => Ranges::WholeUpTo(size.as_u64()),
+        },
+        retries: Retries::default(),
     }
 }
 

@@ -45,6 +45,9 @@ pub enum FillError {
     /// No range can be satisfied; the object's size.
     #[error("no range lies within the object's {0} bytes")]
     Unsatisfiable(u64),
+    /// Every caller left before the end. None of them sees this.
+    #[error("every client left")]
+    Abandoned,
     /// The store failed. For people.
     #[error("{0}")]
     Store(String),

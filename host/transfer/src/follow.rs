@@ -3,6 +3,7 @@
 use std::fmt;
 use std::fs::File;
 use std::io;
+use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -10,25 +11,50 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
+use ledge_core::digest::Digest;
 use tokio::sync::watch;
 
-use crate::transfer::{Progress, Stage};
+use crate::counts::Counters;
+use crate::direct::Direct;
+use crate::stream::OriginStream;
+use crate::transfer::{Progress, Rest, Stage, Transfer};
 
 /// How many bytes a follower holds at a time: its whole window of memory.
 const WINDOW: u64 = 128 * 1024;
 
+/// What every follower of a transfer shares.
+#[derive(Clone)]
+pub(crate) struct Followed {
+    pub(crate) digest: Digest,
+    pub(crate) transfer: Arc<Transfer>,
+    pub(crate) progress: watch::Receiver<Progress>,
+    pub(crate) counters: Arc<Counters>,
+    /// None if the disk has no room for it.
+    pub(crate) file: Option<Arc<File>>,
+    /// The object's size, if it is known.
+    pub(crate) size: Option<u64>,
+}
+
 /// What a follower sends, and how far it is.
 struct Cursor {
-    file: Arc<File>,
-    progress: watch::Receiver<Progress>,
-    /// The object's size, if it is known.
-    size: Option<u64>,
+    of: Followed,
     /// The next byte.
     at: u64,
     /// The byte after the last; `None` is the object's end, wherever that is.
     end: Option<u64>,
     /// Whether this is the whole object, whose last bytes wait for the digest.
     whole: bool,
+    /// Reads on from the origin, once the disk takes no more.
+    direct: Option<Direct>,
+}
+
+/// What may be read now.
+enum Next {
+    /// So many bytes of the file.
+    Window(u64),
+    /// The rest, from the origin.
+    Rest(Arc<Rest>),
+    End,
 }
 
 type Step = Pin<Box<dyn Future<Output = (Cursor, io::Result<Option<Bytes>>)> + Send>>;
@@ -42,21 +68,22 @@ pub struct FollowBody {
 }
 
 impl FollowBody {
-    pub(crate) fn new(
-        file: Arc<File>,
-        progress: watch::Receiver<Progress>,
-        size: Option<u64>,
-        span: Option<std::ops::Range<u64>>,
-    ) -> Self {
-        let whole = span.is_none();
-        let (at, end) = span.map_or((0, size), |span| (span.start, Some(span.end)));
+    /// Of a span, or of the whole. A span that is the whole is under the rule of the
+    /// whole: its last bytes wait for the digest.
+    pub(crate) fn new(of: Followed, span: Option<Range<u64>>) -> Self {
+        let whole = span
+            .as_ref()
+            .is_none_or(|span| Some(span) == of.size.map(|size| 0..size).as_ref());
+        let (at, end) = span.map_or((0, of.size), |span| (span.start, Some(span.end)));
+        if !whole {
+            of.counters.unverified.one();
+        }
         let cursor = Cursor {
-            file,
-            progress,
-            size,
+            of,
             at,
             end,
             whole,
+            direct: None,
         };
         Self {
             left: end.map(|end| end - at),
@@ -104,46 +131,50 @@ impl http_body::Body for FollowBody {
 
 impl Cursor {
     async fn step(mut self) -> (Self, io::Result<Option<Bytes>>) {
-        let result = match self.next_window().await {
-            Ok(Some(length)) => self.read(length).await.map(Some),
-            Ok(None) => Ok(None),
-            Err(error) => Err(error),
-        };
+        let result = self.advance().await;
         (self, result)
     }
 
-    /// How many bytes may be read at the cursor, waiting for them; `None` at the end.
-    async fn next_window(&mut self) -> io::Result<Option<u64>> {
-        let Self {
-            progress,
-            size,
-            at,
-            end,
-            whole,
-            ..
-        } = self;
-        if end.is_some_and(|end| *at >= end) {
-            return Ok(None);
+    async fn advance(&mut self) -> io::Result<Option<Bytes>> {
+        if self.direct.is_none() {
+            match self.wait().await? {
+                Next::End => return Ok(None),
+                Next::Window(length) => return self.read(length).await.map(Some),
+                Next::Rest(rest) => self.direct = Some(self.go_direct(&rest)),
+            }
         }
-        let seen = progress
-            .wait_for(|progress| {
-                let released = released(progress, *size, *whole);
-                released > *at
-                    || progress.is_verified()
-                    || matches!(progress.stage, Stage::Failed(_))
-            })
-            .await
-            .map_err(|_| io::Error::other("the transfer was dropped"))?;
-        if let Stage::Failed(error) = &seen.stage {
-            return Err(io::Error::other(error.clone()));
+        match &mut self.direct {
+            Some(direct) => direct.next().await,
+            None => Ok(None),
         }
-        let released = released(&seen, *size, *whole);
-        let end = end.unwrap_or(u64::MAX).min(released);
-        Ok((end > *at).then(|| (end - *at).min(WINDOW)))
+    }
+
+    /// Waits until there is something to read.
+    async fn wait(&mut self) -> io::Result<Next> {
+        if self.end.is_some_and(|end| self.at >= end) {
+            return Ok(Next::End);
+        }
+        loop {
+            let next = {
+                let progress = self.of.progress.borrow_and_update();
+                look(&progress, self.at, self.end, self.whole, self.of.size)?
+            };
+            if let Some(next) = next {
+                return Ok(next);
+            }
+            // Whoever wants all of it is served by who fills the gaps.
+            if let (false, Some(end)) = (self.whole, self.end) {
+                self.of.transfer.ask(self.at, end);
+            }
+            let changed = self.of.progress.changed().await;
+            changed.map_err(|_| io::Error::other("the transfer was dropped"))?;
+        }
     }
 
     async fn read(&mut self, length: u64) -> io::Result<Bytes> {
-        let (file, at) = (self.file.clone(), self.at);
+        let file = self.of.file.clone();
+        let file = file.ok_or_else(|| io::Error::other("the transfer has no file"))?;
+        let at = self.at;
         let bytes = tokio::task::spawn_blocking(move || {
             let mut window = vec![0; usize::try_from(length).map_err(io::Error::other)?];
             file.read_exact_at(&mut window, at)?;
@@ -153,14 +184,42 @@ impl Cursor {
         self.at += length;
         Ok(bytes)
     }
+
+    fn go_direct(&self, rest: &Rest) -> Direct {
+        let (supply, counters) = (rest.supply.clone(), self.of.counters.clone());
+        let stream = OriginStream::from(supply, counters, self.at);
+        let end = self.end.unwrap_or(u64::MAX);
+        if self.whole {
+            Direct::whole(stream, end, self.of.digest.clone(), rest.hasher.clone())
+        } else {
+            Direct::range(stream, end)
+        }
+    }
 }
 
-/// A range of an unfinished object is answered as soon as its bytes are there:
-/// the one place where bytes go out that no digest stands behind yet.
-fn released(progress: &Progress, size: Option<u64>, whole: bool) -> u64 {
-    if whole {
-        progress.released(size)
-    } else {
-        progress.written
+/// What may be read from `at` up to `end`, if anything. A range of an unfinished object is
+/// answered as soon as its bytes are there: the one place where bytes go out that no
+/// digest stands behind yet.
+fn look(
+    progress: &Progress,
+    at: u64,
+    end: Option<u64>,
+    whole: bool,
+    size: Option<u64>,
+) -> io::Result<Option<Next>> {
+    let readable = match &progress.stage {
+        Stage::Failed(error) => return Err(io::Error::other(error.clone())),
+        Stage::Unkept(rest) if whole => rest.hashed,
+        _ if whole => progress.released(size),
+        _ => progress.present_from(at),
+    };
+    let readable = end.unwrap_or(u64::MAX).min(readable);
+    if readable > at {
+        return Ok(Some(Next::Window((readable - at).min(WINDOW))));
     }
+    Ok(match &progress.stage {
+        _ if progress.is_verified() => Some(Next::End),
+        Stage::Unkept(rest) => Some(Next::Rest(rest.clone())),
+        _ => None,
+    })
 }

@@ -1,14 +1,16 @@
 //! Small objects, fetched whole: a manifest is verified before its first byte leaves.
 
-use bytes::Bytes;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
 use ledge_core::digest::{Algorithm, Digest};
-use ledge_origin::OriginBody;
 
 use crate::error::FillError;
-use crate::source::{Source, content_length};
+use crate::hash::Hasher;
+use crate::source::Source;
+use crate::stream::OriginStream;
+use crate::supply::Portion;
 use crate::transfers::{Ingested, Transfers, Want};
-use crate::writer::Hasher;
 
 impl Transfers {
     /// Fetches at most `max` bytes, verifies them against `want` (or learns their
@@ -25,19 +27,25 @@ impl Transfers {
         if let Some(stored) = self.stored(want.as_ref()).await? {
             return Ok(stored);
         }
-        let response = source.open(self.client()).await?;
-        let (head, body) = response.into_parts();
-        if content_length(&head.headers).is_some_and(|length| length > u64::from(max)) {
+        let supply = Arc::new(self.0.supply(source, &[]));
+        let opened = supply.open(Portion::Whole).await?;
+        let headers = opened.headers.clone();
+        let end = opened.size.unwrap_or(u64::MAX);
+        if opened.size.is_some_and(|size| size > u64::from(max)) {
             return Err(FillError::TooLarge(u64::from(max)));
         }
-        let bytes = collect(body, max, content_length(&head.headers)).await?;
+        let mut stream = OriginStream::of(supply, self.0.counters.clone(), opened);
+        if want.is_none() {
+            stream = stream.in_one_piece();
+        }
+        let bytes = collect(stream, end, max).await?;
         let size = bytes.len() as u64;
         let digest = verify(&bytes, want.as_ref())?;
         self.keep(bytes, digest.clone()).await?;
         Ok(Ingested {
             digest,
             size,
-            headers: head.headers,
+            headers,
         })
     }
 
@@ -54,9 +62,9 @@ impl Transfers {
     async fn keep(&self, bytes: Bytes, digest: Digest) -> Result<(), FillError> {
         let store = self.store().clone();
         let commit = move || {
-            let mut partial = store.begin(digest.hex())?;
-            partial.append(&bytes)?;
-            partial.commit(&digest).map(drop)
+            let partial = store.scratch()?;
+            partial.write_at(&bytes, 0)?;
+            partial.commit(&digest, bytes.len() as u64).map(drop)
         };
         tokio::task::spawn_blocking(commit)
             .await
@@ -65,29 +73,22 @@ impl Transfers {
     }
 }
 
-async fn collect(body: OriginBody, max: u32, announced: Option<u64>) -> Result<Bytes, FillError> {
-    let limit = usize::try_from(max).unwrap_or(usize::MAX);
-    let bytes = match Limited::new(body, limit).collect().await {
-        Ok(collected) => collected.to_bytes(),
-        Err(error) if error.is::<LengthLimitError>() => {
+async fn collect(mut stream: OriginStream, end: u64, max: u32) -> Result<Bytes, FillError> {
+    let mut bytes = BytesMut::new();
+    while let Some((_, more)) = stream.next(end).await? {
+        bytes.extend_from_slice(&more);
+        if bytes.len() as u64 > u64::from(max) {
             return Err(FillError::TooLarge(u64::from(max)));
         }
-        Err(error) => return Err(FillError::Unreachable(error.to_string())),
-    };
-    match announced {
-        Some(length) if length != bytes.len() as u64 => Err(FillError::Unreachable(format!(
-            "the origin broke off after {} of {length} bytes",
-            bytes.len()
-        ))),
-        _ => Ok(bytes),
     }
+    Ok(bytes.freeze())
 }
 
 fn verify(bytes: &[u8], want: Option<&Want>) -> Result<Digest, FillError> {
     let algorithm = want.map_or(Algorithm::Sha256, |want| want.digest.algorithm());
     let mut hasher = Hasher::new(algorithm);
     hasher.update(bytes);
-    let found = hasher.finish();
+    let found = hasher.digest();
     match want {
         Some(want) if want.digest != found => {
             Err(FillError::Mismatch(format!("theirs is {found}")))

@@ -6,17 +6,48 @@
 //! they arrive, from the partial file; the object becomes visible only when
 //! its digest is right.
 //!
+//! | file | its part |
+//! |---|---|
+//! | `transfers` | the table: who starts one, who joins |
+//! | `run` | the life of one, from its turn to its end |
+//! | `plan` *(pure)* | who fetches which bytes |
+//! | `courier`, `stream`, `supply` | bring bytes: a claim's, whatever breaks, from the endpoints |
+//! | `writer` | the disk's side: write, hash, verify, commit |
+//! | `transfer` | what all of these and its followers share |
+//! | `follow`, `direct` | a follower's body: from the file, or past a full disk |
+//!
 //! This room does not know what the bytes mean, and grants nothing.
 
+mod answer;
+mod counts;
+mod courier;
+mod direct;
 mod error;
 mod follow;
+mod hash;
 mod ingest;
+mod multipart;
+mod options;
+mod pace;
+mod plan;
+mod renew;
+mod reply;
+mod room;
+mod run;
 mod source;
+mod stream;
+mod supply;
 mod transfer;
 mod transfers;
+mod turns;
 mod writer;
 
+pub use answer::{Answer, AnswerBody, Outcome};
+pub use counts::Counts;
 pub use error::{FillError, Refusal};
 pub use follow::FollowBody;
+pub use multipart::Multipart;
+pub use options::{Abandoned, Ranges, Retries, TransferOptions};
+pub use renew::{Renew, Renewed};
 pub use source::Source;
-pub use transfers::{Answer, AnswerBody, Ingested, Outcome, TransferOptions, Transfers, Want};
+pub use transfers::{Ingested, Transfers, Want};

@@ -1,36 +1,29 @@
-//! The table of running transfers: who starts one, who joins, who runs it.
+//! The table of running transfers: who starts one, and who joins.
 
 use std::collections::HashMap;
-use std::io;
-use std::ops::Range;
-use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use bytes::Bytes;
 use http::HeaderMap;
-use http_body::{Body, Frame, SizeHint};
-use http_body_util::BodyExt;
 use ledge_core::digest::Digest;
 use ledge_core::range::ByteRange;
-use ledge_origin::{Client, OriginBody};
-use ledge_store::{BlobStore, Object, ObjectBody};
-use tokio::sync::{Semaphore, mpsc};
+use ledge_origin::Client;
+use ledge_store::BlobStore;
+use moka::sync::Cache;
+use tokio::sync::watch;
 
+use crate::answer::{Answer, Outcome};
+use crate::counts::{Counters, Counts};
 use crate::error::FillError;
-use crate::follow::FollowBody;
-use crate::source::{Source, content_length};
-use crate::transfer::{Head, Stage, Transfer};
-use crate::writer::{Feed, QUEUE, Writer};
-
-/// How many transfers may run, and how many may wait for a turn.
-#[derive(Clone, Copy, Debug)]
-pub struct TransferOptions {
-    /// Transfers that run at a time. More wait their turn, first come first served.
-    pub running: usize,
-    /// Transfers that may wait for a turn; one more is answered [`FillError::Busy`].
-    pub waiting: usize,
-}
+use crate::follow::Followed;
+use crate::options::TransferOptions;
+use crate::pace::Paces;
+use crate::room::Room;
+use crate::run::Job;
+use crate::source::Source;
+use crate::supply::Supply;
+use crate::transfer::{Progress, Stage, Transfer};
+use crate::turns::Turns;
 
 /// What a caller wants.
 #[derive(Clone, Debug)]
@@ -39,32 +32,6 @@ pub struct Want {
     pub digest: Digest,
     /// Its size in bytes, if the caller was told one.
     pub size: Option<u64>,
-}
-
-/// How an answer came to be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// It was stored.
-    Hit,
-    /// This call started the transfer.
-    Started,
-    /// This call joined one.
-    Followed,
-}
-
-/// An object, or a range of it.
-#[derive(Debug)]
-pub struct Answer {
-    /// The bytes.
-    pub body: AnswerBody,
-    /// The object's size in bytes, if it is known.
-    pub size: Option<u64>,
-    /// Which bytes the body has; `None` is the whole object.
-    pub span: Option<Range<u64>>,
-    /// How it came to be.
-    pub outcome: Outcome,
-    /// The origin's header fields; empty on a hit.
-    pub headers: Arc<HeaderMap>,
 }
 
 /// What [`Transfers::ingest`] stored.
@@ -80,20 +47,42 @@ pub struct Ingested {
 
 /// The running transfers. Clones share them.
 #[derive(Clone)]
-pub struct Transfers(Arc<Inner>);
+pub struct Transfers(pub(crate) Arc<Inner>);
 
-struct Inner {
-    store: BlobStore,
-    client: Client,
-    running: Mutex<HashMap<Digest, Arc<Transfer>>>,
-    turns: Semaphore,
-    /// Running and waiting together: what is over the bound is refused at once.
-    places: Arc<Semaphore>,
+pub(crate) struct Inner {
+    pub(crate) store: BlobStore,
+    pub(crate) client: Client,
+    pub(crate) options: TransferOptions,
+    pub(crate) counters: Arc<Counters>,
+    pub(crate) turns: Turns,
+    pub(crate) paces: Paces,
+    pub(crate) room: Room,
+    /// Who brought wrong bytes of what: asked last the next time.
+    pub(crate) suspects: Cache<Digest, Vec<String>>,
+    running: Mutex<HashMap<Digest, Running>>,
+}
+
+struct Running {
+    transfer: Arc<Transfer>,
+    /// Given up by everybody, and about to end: nobody joins it any more.
+    is_ending: bool,
 }
 
 /// Seconds after which a caller that found every place taken asks again: long
 /// enough for some transfers to end, short enough for a client to wait.
 const RETRY_AFTER: u32 = 5;
+
+/// How many digests' suspects are remembered, and for how long: until the origin's
+/// operators have mended it, or its caches forgot.
+const SUSPECTS: u64 = 4096;
+const SUSPECTED_FOR: Duration = Duration::from_secs(60 * 60);
+
+/// A place with a transfer.
+enum Joined {
+    Follows(Arc<Transfer>, watch::Receiver<Progress>, Outcome),
+    /// It is ending: ask again when it has.
+    Ending(watch::Receiver<Progress>),
+}
 
 impl Transfers {
     /// No transfer runs yet.
@@ -102,9 +91,16 @@ impl Transfers {
         Self(Arc::new(Inner {
             store,
             client,
+            options,
+            counters: Arc::default(),
+            turns: Turns::new(options.running, options.running_per_origin, options.waiting),
+            paces: Paces::new(options.bandwidth, options.bandwidth_per_origin),
+            room: Room::default(),
+            suspects: Cache::builder()
+                .max_capacity(SUSPECTS)
+                .time_to_live(SUSPECTED_FOR)
+                .build(),
             running: Mutex::default(),
-            turns: Semaphore::new(options.running),
-            places: Arc::new(Semaphore::new(options.running + options.waiting)),
         }))
     }
 
@@ -114,23 +110,21 @@ impl Transfers {
         &self.0.store
     }
 
+    /// What transfers did since the start.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        self.0.counters.read()
+    }
+
     /// How many callers follow the running transfer of `digest`; `None` if none runs.
     #[must_use]
     pub fn followers(&self, digest: &Digest) -> Option<usize> {
-        let running = self
-            .0
-            .running
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        running.get(digest).map(|transfer| transfer.followers())
-    }
-
-    pub(crate) fn client(&self) -> &Client {
-        &self.0.client
+        let running = self.0.running();
+        running.get(digest).map(|one| one.transfer.followers())
     }
 
     /// An object from the store, from a running transfer, or by starting one.
-    /// `ranges` as in `ledge:edge/blobs`: empty, or more than one, is the whole object.
+    /// `ranges` as in `ledge:edge/blobs`: none is the whole object.
     ///
     /// # Errors
     /// As [`FillError`] says. A transfer that was started goes on after
@@ -141,243 +135,127 @@ impl Transfers {
         source: Source,
         ranges: &[ByteRange],
     ) -> Result<Answer, FillError> {
-        if let Some(object) = self.0.store.find(&want.digest).await? {
-            return Answer::stored(&object, ranges);
+        let mut source = Some(source);
+        loop {
+            if let Some(object) = self.0.store.find(&want.digest).await? {
+                return Answer::stored(&object, ranges);
+            }
+            match self.0.join_or_start(&want, &mut source, ranges)? {
+                Joined::Follows(transfer, progress, outcome) => {
+                    return self
+                        .0
+                        .follow(&want.digest, transfer, progress, ranges, outcome)
+                        .await;
+                }
+                Joined::Ending(mut progress) => {
+                    // Closed: it is over, too.
+                    let _ = progress.wait_for(|progress| progress.is_over()).await;
+                }
+            }
         }
-        let (transfer, outcome) = self.join_or_start(want, source)?;
-        follow(&transfer, ranges, outcome).await
-    }
-
-    fn join_or_start(
-        &self,
-        want: Want,
-        source: Source,
-    ) -> Result<(Arc<Transfer>, Outcome), FillError> {
-        let mut running = self
-            .0
-            .running
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        if let Some(transfer) = running.get(&want.digest) {
-            return Ok((transfer.clone(), Outcome::Followed));
-        }
-        let Ok(place) = self.0.places.clone().try_acquire_owned() else {
-            return Err(FillError::Busy(RETRY_AFTER));
-        };
-        let transfer = Arc::new(Transfer::new());
-        running.insert(want.digest.clone(), transfer.clone());
-        drop(running);
-        // The transfer is the host's from here on, whatever becomes of the caller.
-        let (inner, of_task) = (self.0.clone(), transfer.clone());
-        tokio::spawn(async move {
-            inner.run(want, source, of_task).await;
-            drop(place);
-        });
-        Ok((transfer, Outcome::Started))
     }
 }
 
 impl Inner {
-    /// Runs a transfer to its end, and only then takes it off the table: until
-    /// then callers join it, and afterwards they find the object in the store.
-    async fn run(&self, want: Want, source: Source, transfer: Arc<Transfer>) {
-        let digest = want.digest.clone();
-        let end = match self.transfer(want, source, &transfer).await {
-            Ok(object) => {
-                tracing::debug!(%digest, size = object.size(), "transfer stored");
-                Stage::Stored(object)
-            }
-            Err(error) => {
-                tracing::warn!(%digest, %error, "transfer failed, nothing stored");
-                Stage::Failed(error)
-            }
-        };
-        self.running
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(&digest);
-        transfer.enter(end);
+    fn running(&self) -> MutexGuard<'_, HashMap<Digest, Running>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn transfer(
-        &self,
-        want: Want,
-        source: Source,
-        transfer: &Arc<Transfer>,
-    ) -> Result<Object, FillError> {
-        // Another transfer may have ended between the caller's look and this start.
-        if let Some(object) = self.store.find(&want.digest).await? {
-            return Ok(object);
-        }
-        let _turn = self
-            .turns
-            .acquire()
-            .await
-            .map_err(|_| FillError::Busy(RETRY_AFTER))?;
-        let response = source.open(&self.client).await?;
-        let (head, body) = response.into_parts();
-        let size = agreed_size(want.size, content_length(&head.headers))?;
-        let store = self.store.clone();
-        let (digest, of_writer) = (want.digest, transfer.clone());
-        let (feed, queue) = mpsc::channel(QUEUE);
-        let headers = Arc::new(head.headers);
-        let writer = tokio::task::spawn_blocking(move || {
-            let partial = store.begin(digest.hex())?;
-            let file = partial.file().clone();
-            of_writer.begin(Head {
-                size,
-                headers,
-                file,
+    pub(crate) fn supply(&self, source: Source, suspects: &[String]) -> Supply {
+        let (client, retries) = (self.client.clone(), self.options.retries);
+        Supply::new(client, source, suspects, &self.paces, retries)
+    }
+
+    fn join_or_start(
+        self: &Arc<Self>,
+        want: &Want,
+        source: &mut Option<Source>,
+        ranges: &[ByteRange],
+    ) -> Result<Joined, FillError> {
+        let mut running = self.running();
+        if let Some(Running {
+            transfer,
+            is_ending,
+        }) = running.get(&want.digest)
+        {
+            let progress = transfer.watch();
+            return Ok(if *is_ending {
+                Joined::Ending(progress)
+            } else {
+                self.counters.followed.one();
+                Joined::Follows(transfer.clone(), progress, Outcome::Followed)
             });
-            let transfer = of_writer;
-            Writer {
-                digest,
-                size,
-                partial,
-                transfer,
-            }
-            .run(queue)
-        });
-        let fed = pump(body, &feed).await;
-        drop(feed);
-        let stored = writer
+        }
+        let source = source.take().unwrap_or_default();
+        let (transfer, asks) = Transfer::new();
+        let job = Job::new(self, want.clone(), source, ranges, transfer.clone());
+        let place = self.turns.enter(job.origin());
+        let place = place.map_err(|_| FillError::Busy(RETRY_AFTER))?;
+        // Before it runs, so that it has a follower from the start.
+        let progress = transfer.watch();
+        let entry = Running {
+            transfer: transfer.clone(),
+            is_ending: false,
+        };
+        running.insert(want.digest.clone(), entry);
+        drop(running);
+        self.counters.started.one();
+        // The transfer is the host's from here on, whatever becomes of the caller.
+        tokio::spawn(job.run(place, asks));
+        Ok(Joined::Follows(transfer, progress, Outcome::Started))
+    }
+
+    /// Takes an ended transfer off the table, and only then tells who follows it: until
+    /// then callers join it, and afterwards they find the object in the store.
+    pub(crate) fn end(&self, digest: &Digest, transfer: &Transfer, stage: Stage) {
+        self.running().remove(digest);
+        transfer.enter(stage);
+    }
+
+    /// Decides that a transfer ends because nobody follows it; false if somebody does.
+    pub(crate) fn give_up(&self, digest: &Digest, transfer: &Transfer) -> bool {
+        let mut running = self.running();
+        let Some(entry) = running.get_mut(digest) else {
+            return true;
+        };
+        entry.is_ending = transfer.followers() == 0;
+        entry.is_ending
+    }
+
+    /// Waits for the origin's header, and answers from the transfer.
+    async fn follow(
+        &self,
+        digest: &Digest,
+        transfer: Arc<Transfer>,
+        mut progress: watch::Receiver<Progress>,
+        ranges: &[ByteRange],
+        outcome: Outcome,
+    ) -> Result<Answer, FillError> {
+        let dropped = || FillError::Unreachable("the transfer was dropped".to_owned());
+        let stage = progress
+            .wait_for(|progress| !matches!(progress.stage, Stage::Asking))
             .await
-            .map_err(|error| FillError::Store(error.to_string()))?;
-        // Why the feed ended early is the better reason, unless the writer ended first.
-        match (fed, stored) {
-            (Err(Some(error)), Err(_)) => Err(error),
-            (_, stored) => stored,
+            .map_err(|_| dropped())?
+            .stage
+            .clone();
+        let outcome = match &stage {
+            Stage::Failed(error) => return Err(error.clone()),
+            Stage::Stored(object) => return Answer::stored(object, ranges),
+            Stage::Unkept(_) => Outcome::Bypass,
+            Stage::Asking | Stage::Receiving | Stage::Verified => outcome,
+        };
+        let head = transfer.head().ok_or_else(dropped)?;
+        if outcome == Outcome::Bypass {
+            self.counters.unkept.one();
         }
-    }
-}
-
-/// A length that the caller was told and another one of the origin's is a wrong
-/// object: known before the first byte.
-fn agreed_size(wanted: Option<u64>, announced: Option<u64>) -> Result<Option<u64>, FillError> {
-    match (wanted, announced) {
-        (Some(wanted), Some(announced)) if wanted != announced => Err(FillError::Mismatch(
-            format!("{announced} are announced where {wanted} were promised"),
-        )),
-        (wanted, announced) => Ok(announced.or(wanted)),
-    }
-}
-
-/// Moves the origin's frames to the writer. `Err(None)` says that the writer is gone.
-async fn pump(mut body: OriginBody, feed: &mpsc::Sender<Feed>) -> Result<(), Option<FillError>> {
-    while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|error| Some(FillError::Unreachable(error.to_string())))?;
-        if let Ok(data) = frame.into_data() {
-            feed.send(Feed::Data(data)).await.map_err(|_| None)?;
-        }
-    }
-    feed.send(Feed::End).await.map_err(|_| None)
-}
-
-/// Waits for the origin's header, and answers from the transfer.
-async fn follow(
-    transfer: &Transfer,
-    ranges: &[ByteRange],
-    outcome: Outcome,
-) -> Result<Answer, FillError> {
-    let mut progress = transfer.watch();
-    let stage = progress
-        .wait_for(|progress| !matches!(progress.stage, Stage::Asking))
-        .await
-        .map_err(|_| FillError::Unreachable("the transfer was dropped".to_owned()))?
-        .stage
-        .clone();
-    let head = match (stage, transfer.head()) {
-        (Stage::Failed(error), _) => return Err(error),
-        (Stage::Stored(object), None) => return Answer::stored(&object, ranges),
-        (_, Some(head)) => head,
-        (_, None) => {
-            return Err(FillError::Unreachable(
-                "the transfer has no header".to_owned(),
-            ));
-        }
-    };
-    let span = match head.size {
-        Some(size) => wanted_span(ranges, size)?,
-        None => None,
-    };
-    Ok(Answer {
-        body: AnswerBody::Follow(FollowBody::new(
-            head.file,
+        let followed = Followed {
+            digest: digest.clone(),
+            transfer,
             progress,
-            head.size,
-            span.clone(),
-        )),
-        size: head.size,
-        span,
-        outcome,
-        headers: head.headers,
-    })
-}
-
-/// The bytes to answer with: `None` is the whole object. A server may ignore a
-/// set of several ranges (RFC 9110, section 14.2).
-fn wanted_span(ranges: &[ByteRange], size: u64) -> Result<Option<Range<u64>>, FillError> {
-    match ranges {
-        [range] => range
-            .resolve(size)
-            .map(|span| Some(span.start..span.end))
-            .ok_or(FillError::Unsatisfiable(size)),
-        _ => Ok(None),
-    }
-}
-
-impl Answer {
-    /// An answer from a stored object.
-    ///
-    /// # Errors
-    /// [`FillError::Unsatisfiable`].
-    pub fn stored(object: &Object, ranges: &[ByteRange]) -> Result<Self, FillError> {
-        let size = object.size();
-        let span = wanted_span(ranges, size)?;
-        Ok(Self {
-            body: AnswerBody::Stored(object.body(span.clone().unwrap_or(0..size))),
-            size: Some(size),
-            span,
-            outcome: Outcome::Hit,
-            headers: Arc::default(),
-        })
-    }
-}
-
-/// An answer's bytes.
-#[derive(Debug)]
-pub enum AnswerBody {
-    /// Of an object in the store.
-    Stored(ObjectBody),
-    /// Of a running transfer.
-    Follow(FollowBody),
-}
-
-impl Body for AnswerBody {
-    type Data = Bytes;
-    type Error = io::Error;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
-        match self.get_mut() {
-            Self::Stored(body) => Pin::new(body).poll_frame(cx),
-            Self::Follow(body) => Pin::new(body).poll_frame(cx),
-        }
-    }
-
-    fn is_end_stream(&self) -> bool {
-        match self {
-            Self::Stored(body) => body.is_end_stream(),
-            Self::Follow(body) => body.is_end_stream(),
-        }
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        match self {
-            Self::Stored(body) => body.size_hint(),
-            Self::Follow(body) => body.size_hint(),
-        }
+            counters: self.counters.clone(),
+            file: head.file,
+            size: head.size,
+        };
+        Answer::following(followed, ranges, outcome, head.headers)
     }
 }

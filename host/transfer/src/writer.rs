@@ -1,4 +1,4 @@
-//! The end of a transfer that touches the disk: append, hash, verify, commit.
+//! The end of a transfer that touches the disk: write, hash, verify, commit.
 //!
 //! It runs on a thread of the blocking pool, so that neither hashing (a few
 //! hundred MB/s a core without SHA instructions) nor a slow disk holds up the
@@ -7,53 +7,50 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use ledge_core::digest::{Algorithm, Digest};
-use ledge_store::{Object, Partial};
-use sha2::{Digest as _, Sha256, Sha512};
+use ledge_core::digest::Digest;
+use ledge_store::{Object, Partial, StoreError};
+use rangemap::RangeSet;
 use tokio::sync::mpsc;
 
 use crate::error::FillError;
+use crate::hash::Hasher;
+use crate::room::Reserved;
 use crate::transfer::{Stage, Transfer};
 
 /// How many of the origin's frames may wait for the disk. Frames are some tens of
 /// KiB, so this bounds a transfer's memory to about a MiB.
 pub(crate) const QUEUE: usize = 16;
 
+/// How much is read back at once, to be hashed.
+pub(crate) const BLOCK: u64 = 256 * 1024;
+
+/// After so many bytes the hash so far is noted beside the partial file: what a
+/// restart loses at most, for a line of 80 bytes.
+const MARK: u64 = 1 << 20;
+
 /// What the network side tells the disk side.
 pub(crate) enum Feed {
-    /// The next bytes.
-    Data(Bytes),
-    /// The origin's body ended as it should.
-    End,
+    /// Bytes, and the offset of the first.
+    Data { at: u64, bytes: Bytes },
+    /// The object ends here.
+    Size(u64),
 }
 
-/// Hashes with the algorithm that a digest names.
-pub(crate) enum Hasher {
-    Sha256(Sha256),
-    Sha512(Sha512),
+/// Why there is no object.
+pub(crate) enum Unwritten {
+    /// The feed closed before its end. What came is kept for the next try.
+    Broken,
+    /// The bytes are wrong; they are gone.
+    Wrong(FillError),
+    /// The disk takes no more.
+    Full(Box<Full>),
 }
 
-impl Hasher {
-    pub(crate) fn new(algorithm: Algorithm) -> Self {
-        match algorithm {
-            Algorithm::Sha256 => Self::Sha256(Sha256::new()),
-            Algorithm::Sha512 => Self::Sha512(Sha512::new()),
-        }
-    }
-
-    pub(crate) fn update(&mut self, bytes: &[u8]) {
-        match self {
-            Self::Sha256(hash) => hash.update(bytes),
-            Self::Sha512(hash) => hash.update(bytes),
-        }
-    }
-
-    pub(crate) fn finish(self) -> Digest {
-        match self {
-            Self::Sha256(hash) => Digest::from_sha256(&hash.finalize().into()),
-            Self::Sha512(hash) => Digest::from_sha512(&hash.finalize().into()),
-        }
-    }
+/// How far a transfer came that the disk ended: the first `hashed` bytes are in the file.
+pub(crate) struct Full {
+    pub(crate) error: FillError,
+    pub(crate) hasher: Hasher,
+    pub(crate) hashed: u64,
 }
 
 /// Takes a transfer's bytes to the disk, and the object into the store.
@@ -61,46 +58,171 @@ pub(crate) struct Writer {
     pub(crate) digest: Digest,
     pub(crate) size: Option<u64>,
     pub(crate) partial: Partial,
+    /// Of the first `hashed` bytes.
+    pub(crate) hasher: Hasher,
+    pub(crate) hashed: u64,
     pub(crate) transfer: Arc<Transfer>,
+    pub(crate) reserved: Reserved,
 }
 
 impl Writer {
-    /// Runs until the feed ends. A feed that closes without [`Feed::End`] is a
-    /// transfer that broke: nothing is stored.
-    pub(crate) fn run(mut self, mut feed: mpsc::Receiver<Feed>) -> Result<Object, FillError> {
-        let mut hasher = Hasher::new(self.digest.algorithm());
-        loop {
-            match feed.blocking_recv() {
-                Some(Feed::Data(bytes)) => self.take(&bytes, &mut hasher)?,
-                Some(Feed::End) => return self.finish(hasher),
-                None => return Err(FillError::Unreachable("the origin broke off".to_owned())),
+    /// Runs until the object is whole, or the feed closes.
+    pub(crate) fn run(mut self, mut feed: mpsc::Receiver<Feed>) -> Result<Object, Unwritten> {
+        let mut present = RangeSet::new();
+        if self.hashed > 0 {
+            present.insert(0..self.hashed);
+        }
+        let mut marked = self.hashed;
+        let mut batch = Vec::with_capacity(QUEUE);
+        while self.size != Some(self.hashed) {
+            if feed.blocking_recv_many(&mut batch, QUEUE) == 0 {
+                return Err(self.leave());
             }
+            let written = self.write(&batch, &mut present)?;
+            if let Err(error) = self.hash(&batch, &present).and(written) {
+                return Err(full(error, self.hasher, self.hashed));
+            }
+            if self.hashed - marked >= MARK {
+                marked = self.hashed;
+                self.mark();
+            }
+            batch.clear();
+        }
+        self.finish()
+    }
+
+    /// Writes what came, up to the first failure, and tells followers: they see bytes
+    /// before they are hashed, but the last ones, which are held back.
+    fn write(
+        &mut self,
+        batch: &[Feed],
+        present: &mut RangeSet<u64>,
+    ) -> Result<Result<(), StoreError>, Unwritten> {
+        let mut result = Ok(());
+        let mut spans = Vec::with_capacity(batch.len());
+        for each in batch {
+            let (at, bytes) = match each {
+                Feed::Data { at, bytes } => (*at, bytes),
+                Feed::Size(size) => {
+                    self.agree(*size)?;
+                    continue;
+                }
+            };
+            let end = at + bytes.len() as u64;
+            if self.size.is_some_and(|size| end > size) {
+                return Err(wrong("there are more than announced".to_owned()));
+            }
+            result = self.partial.write_at(bytes, at);
+            if result.is_err() {
+                break;
+            }
+            self.reserved.used(bytes.len() as u64);
+            present.insert(at..end);
+            spans.push(at..end);
+        }
+        if !spans.is_empty() {
+            self.transfer.publish(spans.into_iter());
+        }
+        Ok(result)
+    }
+
+    fn agree(&mut self, size: u64) -> Result<(), Unwritten> {
+        match self.size.replace(size) {
+            Some(known) if known != size => {
+                Err(wrong(format!("{size} came where {known} were announced")))
+            }
+            _ => Ok(()),
         }
     }
 
-    /// Followers see bytes before they are hashed: the last ones are held back anyway.
-    fn take(&mut self, bytes: &[u8], hasher: &mut Hasher) -> Result<(), FillError> {
-        let written = self.partial.append(bytes)?;
-        if self.size.is_some_and(|size| written > size) {
-            return Err(FillError::Mismatch(
-                "there are more than announced".to_owned(),
-            ));
+    /// Hashes on as far as there is no hole: from memory what has just come, from the
+    /// file what was there before its turn.
+    fn hash(&mut self, batch: &[Feed], present: &RangeSet<u64>) -> Result<(), StoreError> {
+        let front = present.get(&0).map_or(0, |span| span.end);
+        for each in batch {
+            if let Feed::Data { at, bytes } = each
+                && *at == self.hashed
+                && *at < front
+            {
+                self.hasher.update(bytes);
+                self.hashed += bytes.len() as u64;
+            }
         }
-        self.transfer.advance(written);
-        hasher.update(bytes);
+        let mut block = Vec::new();
+        while self.hashed < front {
+            let length = BLOCK.min(front - self.hashed);
+            block.resize(usize::try_from(length).unwrap_or_default(), 0);
+            self.partial.read_at(&mut block, self.hashed)?;
+            self.hasher.update(&block);
+            self.hashed += length;
+        }
         Ok(())
     }
 
-    fn finish(self, hasher: Hasher) -> Result<Object, FillError> {
-        let length = self.partial.len();
-        if self.size.is_some_and(|size| length != size) {
-            return Err(FillError::Mismatch(format!("only {length} came")));
+    /// Without a mark a restart begins anew: slower, never wrong.
+    fn mark(&mut self) {
+        let hash = self.hasher.digest();
+        if let Err(error) = self.partial.mark(self.hashed, hash.hex()) {
+            tracing::debug!(%error, "no checkpoint was written");
         }
-        let found = hasher.finish();
+    }
+
+    fn finish(self) -> Result<Object, Unwritten> {
+        let found = self.hasher.digest();
         if found != self.digest {
-            return Err(FillError::Mismatch(format!("theirs is {found}")));
+            return Err(wrong(format!("theirs is {found}")));
         }
         self.transfer.enter(Stage::Verified);
-        Ok(self.partial.commit(&self.digest)?)
+        let (hasher, hashed) = (self.hasher, self.hashed);
+        let committed = self.partial.commit(&self.digest, hashed);
+        committed.map_err(|error| full(error, hasher, hashed))
     }
+
+    /// Leaves what came to the next try.
+    fn leave(mut self) -> Unwritten {
+        self.mark();
+        self.partial.keep();
+        Unwritten::Broken
+    }
+}
+
+pub(crate) fn full(error: impl Into<FillError>, hasher: Hasher, hashed: u64) -> Unwritten {
+    Unwritten::Full(Box::new(Full {
+        error: error.into(),
+        hasher,
+        hashed,
+    }))
+}
+
+fn wrong(why: String) -> Unwritten {
+    Unwritten::Wrong(FillError::Mismatch(why))
+}
+
+/// Hashes what an earlier transfer left, up to its last checkpoint that is right:
+/// bytes on a disk are not trusted.
+pub(crate) fn take_up(
+    mut partial: Partial,
+    marks: &[(u64, String)],
+    hasher: Hasher,
+) -> Result<(Partial, Hasher, u64), StoreError> {
+    let mut good = (hasher.clone(), 0);
+    let (mut hasher, mut at) = (hasher, 0);
+    let mut block = Vec::new();
+    'marks: for (offset, hash) in marks {
+        while at < *offset {
+            let length = BLOCK.min(*offset - at);
+            block.resize(usize::try_from(length).unwrap_or_default(), 0);
+            if partial.read_at(&mut block, at).is_err() {
+                break 'marks;
+            }
+            hasher.update(&block);
+            at += length;
+        }
+        if hasher.digest().hex() != hash {
+            break;
+        }
+        good = (hasher.clone(), at);
+    }
+    partial.truncate(good.1)?;
+    Ok((partial, good.0, good.1))
 }

@@ -1,6 +1,7 @@
 //! A store, a client and a scripted origin, and what tests ask of them.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::Request;
 use http_body_util::BodyExt;
@@ -8,7 +9,9 @@ use ledge_core::digest::Digest;
 use ledge_core::range::ByteRange;
 use ledge_origin::{Client, ClientOptions, EgressRules, UpstreamEgress};
 use ledge_store::{BlobStore, StoreOptions};
-use ledge_transfer::{Answer, FillError, Source, TransferOptions, Transfers, Want};
+use ledge_transfer::{
+    Abandoned, Answer, FillError, Ranges, Retries, Source, TransferOptions, Transfers, Want,
+};
 use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 use tokio::sync::Semaphore;
@@ -18,6 +21,22 @@ use crate::origin::{Origin, Script};
 /// More than what is held back, and than one window.
 pub(crate) const SIZE: usize = 300_000;
 
+/// No limit that a test would notice.
+pub(crate) const OPTIONS: TransferOptions = TransferOptions {
+    running: 8,
+    running_per_origin: 8,
+    waiting: 8,
+    bandwidth: 0,
+    bandwidth_per_origin: 0,
+    abandoned: Abandoned::Keep,
+    ranges: Ranges::Whole,
+    retries: Retries {
+        first: Duration::from_millis(1),
+        longest: Duration::from_millis(5),
+        tries: 4,
+    },
+};
+
 pub(crate) struct Bench {
     pub(crate) origin: Origin,
     pub(crate) transfers: Transfers,
@@ -26,14 +45,7 @@ pub(crate) struct Bench {
 
 impl Bench {
     pub(crate) async fn new(script: Script) -> Self {
-        Self::with(
-            script,
-            TransferOptions {
-                running: 8,
-                waiting: 8,
-            },
-        )
-        .await
+        Self::with(script, OPTIONS).await
     }
 
     pub(crate) async fn with(script: Script, options: TransferOptions) -> Self {
@@ -42,6 +54,7 @@ impl Bench {
         let store = BlobStore::open(&StoreOptions {
             path: directory.path().to_owned(),
             memory: 0,
+            leftovers: Duration::from_secs(3600),
         })
         .expect("a store");
         let rules = EgressRules::new(vec![UpstreamEgress {
@@ -68,6 +81,7 @@ impl Bench {
                 .iter()
                 .map(|path| request(path).expect("a request"))
                 .collect(),
+            renew: None,
         }
     }
 

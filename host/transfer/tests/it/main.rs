@@ -8,10 +8,10 @@ use std::sync::Arc;
 use futures::future::join_all;
 use futures::join;
 use http_body_util::BodyExt;
-use ledge_core::range::ByteRange;
+use ledge_core::range::{ByteRange, Selection, Span};
 use ledge_transfer::{FillError, Outcome, TransferOptions, Want};
 
-use bench::{Bench, SIZE, body, content, digest, gate, want};
+use bench::{Bench, OPTIONS, SIZE, body, content, digest, gate, want};
 use origin::{Script, Step, always, head, ok};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -132,7 +132,8 @@ async fn a_transfer_that_breaks_off_stores_nothing_and_cuts() {
     bench.whole(&bytes).await.expect_err("wrong bytes");
     bench.settled(&bytes).await;
     assert!(!bench.stored(&bytes).await);
-    assert_eq!(bench.partials(), 0);
+    // What came is kept for the next try.
+    assert_eq!(bench.partials(), 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -166,7 +167,13 @@ async fn ranges_of_a_cold_object_are_answered_as_their_bytes_come() {
         .fill(&bytes, &[ByteRange::Between(10, 69_999)])
         .await
         .expect("an answer");
-    assert_eq!(early.span, Some(10..70_000));
+    assert_eq!(
+        early.selection,
+        Selection::One(Span {
+            start: 10,
+            end: 70_000
+        })
+    );
     assert_eq!(body(early).await.expect("the range"), bytes[10..70_000]);
     let last = bench
         .fill(&bytes, &[ByteRange::Last(5)])
@@ -253,6 +260,7 @@ async fn transfers_wait_their_turn_and_one_too_many_is_told_when_to_ask_again() 
     let options = TransferOptions {
         running: 1,
         waiting: 1,
+        ..OPTIONS
     };
     let bench = Bench::with(always(steps), options).await;
     let third = async {

@@ -1,0 +1,72 @@
+//! Those who bring bytes: each has a claim, and hands what comes to the writer.
+
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+
+use crate::error::FillError;
+use crate::stream::OriginStream;
+use crate::transfer::{Claim, Transfer};
+use crate::writer::Feed;
+
+/// A claim, and the origin's answer that brings it.
+pub(crate) struct Load {
+    pub(crate) claim: Claim,
+    pub(crate) stream: OriginStream,
+}
+
+impl Load {
+    /// Brings the claim's bytes, as far as nobody else came before. Ends early, and
+    /// well, when the writer is gone: it says itself why.
+    ///
+    /// # Errors
+    /// The origins' last word.
+    pub(crate) async fn bring(mut self, feed: &mpsc::Sender<Feed>) -> Result<(), FillError> {
+        loop {
+            let left = self.claim.left();
+            if left.is_empty() {
+                return Ok(());
+            }
+            let Some((at, bytes)) = self.stream.next(left.end).await? else {
+                self.claim.learn(self.stream.at());
+                let _ = feed.send(Feed::Size(self.stream.at())).await;
+                return Ok(());
+            };
+            for span in self.claim.arrived(at..at + bytes.len() as u64) {
+                let within = |offset: u64| usize::try_from(offset - at).unwrap_or(usize::MAX);
+                let bytes = bytes.slice(within(span.start)..within(span.end));
+                if feed
+                    .send(Feed::Data {
+                        at: span.start,
+                        bytes,
+                    })
+                    .await
+                    .is_err()
+                {
+                    return Ok(());
+                }
+            }
+        }
+    }
+}
+
+/// Brings what nobody brings, from the first gap on, until nothing is missing.
+///
+/// # Errors
+/// The origins' last word.
+pub(crate) async fn fill_gaps(
+    transfer: Arc<Transfer>,
+    first: Option<Load>,
+    pieces: bool,
+    feed: mpsc::Sender<Feed>,
+    stream: impl Fn(u64) -> OriginStream,
+) -> Result<(), FillError> {
+    if let Some(load) = first {
+        load.bring(&feed).await?;
+    }
+    while let Some(claim) = transfer.claim_gap(pieces).await {
+        let stream = stream(claim.left().start);
+        Load { claim, stream }.bring(&feed).await?;
+    }
+    Ok(())
+}

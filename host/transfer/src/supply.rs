@@ -1,0 +1,359 @@
+//! The endpoints that have an object: how each is asked, and what its answer means.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use bytes::Bytes;
+use http::header::{IF_RANGE, RANGE};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
+use http_body_util::{BodyExt, Limited};
+use ledge_core::range::ByteRange;
+use ledge_origin::{Client, OriginBody};
+
+use crate::error::{FillError, Refusal};
+use crate::options::Retries;
+use crate::pace::{OriginPace, Paces};
+use crate::renew::Renew;
+use crate::reply::{coding, content_length, content_range, strong_etag, unsatisfied};
+use crate::source::Source;
+
+/// How much of a refusal's body is kept: the bound that `ledge:edge/blobs` promises.
+const REFUSAL_BYTES: usize = 64 * 1024;
+
+/// The endpoints of one object, best first.
+pub(crate) struct Supply {
+    client: Client,
+    endpoints: Vec<Endpoint>,
+    renew: Option<Arc<dyn Renew>>,
+    retries: Retries,
+    /// The first answer's entity tag, and which endpoint said it.
+    validator: OnceLock<(usize, HeaderValue)>,
+    /// Who answered the first request: asked first by those that follow.
+    best: AtomicUsize,
+    /// Which endpoints brought bytes.
+    used: Mutex<BTreeSet<usize>>,
+}
+
+struct Endpoint {
+    /// Its index in the source.
+    origin: usize,
+    authority: String,
+    request: Mutex<Request<()>>,
+    pace: OriginPace,
+}
+
+/// What is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Portion {
+    Whole,
+    Range(ByteRange),
+}
+
+/// An answer that has bytes.
+pub(crate) struct Opened {
+    /// Which bytes; the end is `u64::MAX` where the origin does not say.
+    pub(crate) span: Range<u64>,
+    /// The object's size, if the origin says it.
+    pub(crate) size: Option<u64>,
+    /// Whether the origin answered a range with that range.
+    pub(crate) ranged: bool,
+    /// Which endpoint answered: its place in the order of asking.
+    pub(crate) endpoint: usize,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: OriginBody,
+}
+
+impl Portion {
+    /// From a byte up to, not including, another; `u64::MAX` is the object's end.
+    pub(crate) fn span(at: u64, end: u64) -> Self {
+        match (at, end) {
+            (0, u64::MAX) => Self::Whole,
+            (at, u64::MAX) => Self::Range(ByteRange::From(at)),
+            (at, end) => Self::Range(ByteRange::Between(at, end.saturating_sub(1).max(at))),
+        }
+    }
+}
+
+impl Supply {
+    /// Of a source. Endpoints of `suspects` (authorities) are asked last.
+    pub(crate) fn new(
+        client: Client,
+        source: Source,
+        suspects: &[String],
+        paces: &Paces,
+        retries: Retries,
+    ) -> Self {
+        let endpoint = |(origin, request): (usize, Request<()>)| {
+            let authority = request.uri().authority().map(ToString::to_string);
+            let authority = authority.unwrap_or_default();
+            Endpoint {
+                origin,
+                pace: paces.of(&authority),
+                authority,
+                request: Mutex::new(request),
+            }
+        };
+        let mut endpoints: Vec<_> = source
+            .origins
+            .into_iter()
+            .enumerate()
+            .map(endpoint)
+            .collect();
+        endpoints.sort_by_key(|endpoint| suspects.contains(&endpoint.authority));
+        Self {
+            client,
+            endpoints,
+            renew: source.renew,
+            retries,
+            validator: OnceLock::new(),
+            best: AtomicUsize::new(0),
+            used: Mutex::default(),
+        }
+    }
+
+    /// How an endpoint that broke off is asked again.
+    pub(crate) fn retries(&self) -> Retries {
+        self.retries
+    }
+
+    /// How many endpoints there are.
+    pub(crate) fn len(&self) -> usize {
+        self.endpoints.len()
+    }
+
+    /// The place of the endpoint to ask next.
+    pub(crate) fn best(&self) -> usize {
+        self.best.load(Ordering::Relaxed)
+    }
+
+    /// Who is asked first: host and port.
+    pub(crate) fn first(&self) -> &str {
+        let first = self.endpoints.first();
+        first.map_or("", |endpoint| endpoint.authority.as_str())
+    }
+
+    /// The endpoints that brought bytes: hosts and ports.
+    pub(crate) fn used(&self) -> Vec<String> {
+        let used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        let authority = |place: &usize| self.endpoints.get(*place).map(|e| e.authority.clone());
+        used.iter().filter_map(authority).collect()
+    }
+
+    /// Waits until `length` more bytes of an endpoint may pass.
+    pub(crate) async fn pace(&self, endpoint: usize, length: usize) {
+        if let Some(endpoint) = self.endpoints.get(endpoint) {
+            endpoint.pace.take(length).await;
+        }
+    }
+
+    /// The first endpoint's answer with bytes, or why there is none. What another
+    /// endpoint may do better (a 5xx, no connection) is asked of the next one; what is
+    /// an answer (a 404, say) is final. Who cannot answer a range is asked for the whole.
+    pub(crate) async fn open(&self, portion: Portion) -> Result<Opened, FillError> {
+        let mut last = FillError::Request("the source names no origin".to_owned());
+        for place in 0..self.endpoints.len() {
+            let mut answer = self.ask(place, portion).await;
+            if let (Portion::Range(_), Err(Fault::Range(_))) = (portion, &answer) {
+                answer = self.ask(place, Portion::Whole).await;
+            }
+            last = match answer.map_err(FillError::from) {
+                Ok(opened) => {
+                    self.best.store(place, Ordering::Relaxed);
+                    if let Some(tag) = strong_etag(&opened.headers) {
+                        let _ = self.validator.set((place, tag));
+                    }
+                    return Ok(opened);
+                }
+                Err(FillError::Refused(refusal)) if is_final(refusal.status) => {
+                    return Err(FillError::Refused(refusal));
+                }
+                Err(error) => error,
+            };
+        }
+        Err(last)
+    }
+
+    /// Asks one endpoint for what is still wanted of an object that was opened. When
+    /// what let us in has expired, the request is made anew, once.
+    pub(crate) async fn ask_again(
+        &self,
+        place: usize,
+        portion: Portion,
+    ) -> Result<Opened, FillError> {
+        let answer = self.ask(place, portion).await.map_err(FillError::from);
+        match (answer, &self.renew) {
+            (Err(FillError::Refused(why)), Some(renew)) if is_expired(why.status) => {
+                let origin = why.origin;
+                let fresh = renew.renew(*why.clone()).await;
+                let Ok(request) = fresh.inspect_err(|error| {
+                    tracing::warn!(%error, origin, "the registry makes no fresh request");
+                }) else {
+                    return Err(FillError::Refused(why));
+                };
+                *self.endpoints[place].lock() = request;
+                Ok(self.ask(place, portion).await?)
+            }
+            (answer, _) => answer,
+        }
+    }
+
+    async fn ask(&self, place: usize, portion: Portion) -> Result<Opened, Fault> {
+        let request = self.request(place, portion)?;
+        let fetched = self.client.fetch(request).await;
+        let response = fetched.map_err(FillError::from)?.response;
+        let opened = match response.status() {
+            StatusCode::OK => whole(response, place),
+            StatusCode::PARTIAL_CONTENT => part(response, place, portion),
+            StatusCode::RANGE_NOT_SATISFIABLE => Err(beyond(&response)),
+            _ => {
+                let origin = self.endpoints[place].origin;
+                let refusal = refusal(response, origin).await;
+                return Err(FillError::Refused(Box::new(refusal)).into());
+            }
+        }?;
+        if let Some(coding) = coding(&opened.headers) {
+            let why = format!("the origin encoded them as {coding:?}");
+            return Err(FillError::Mismatch(why).into());
+        }
+        self.used
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(place);
+        Ok(opened)
+    }
+
+    fn request(&self, place: usize, portion: Portion) -> Result<Request<()>, FillError> {
+        let endpoint = self.endpoints.get(place);
+        let endpoint = endpoint.ok_or_else(|| FillError::Request("there is no endpoint".into()))?;
+        let mut request = endpoint.lock().clone();
+        let Portion::Range(range) = portion else {
+            return Ok(request);
+        };
+        let range = HeaderValue::try_from(format!("bytes={range}"));
+        let range = range.map_err(|error| FillError::Request(error.to_string()))?;
+        request.headers_mut().insert(RANGE, range);
+        // Another endpoint's tag may be another one for the same bytes.
+        if let Some((_, tag)) = self.validator.get().filter(|(whose, _)| *whose == place) {
+            request.headers_mut().insert(IF_RANGE, tag.clone());
+        }
+        Ok(request)
+    }
+}
+
+impl Endpoint {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Request<()>> {
+        self.request.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whether an answer is one that no other endpoint is asked after.
+pub(crate) fn is_final(status: StatusCode) -> bool {
+    matches!(
+        status,
+        StatusCode::UNAUTHORIZED
+            | StatusCode::FORBIDDEN
+            | StatusCode::NOT_FOUND
+            | StatusCode::GONE
+            | StatusCode::TOO_MANY_REQUESTS
+    )
+}
+
+/// Object stores answer 403 to a URL whose signature expired, registries 401 to a token.
+fn is_expired(status: StatusCode) -> bool {
+    matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)
+}
+
+/// Why an endpoint brings no bytes.
+enum Fault {
+    /// It cannot answer this range; it may have the whole.
+    Range(FillError),
+    Other(FillError),
+}
+
+impl From<FillError> for Fault {
+    fn from(error: FillError) -> Self {
+        Self::Other(error)
+    }
+}
+
+impl From<Fault> for FillError {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Range(error) | Fault::Other(error) => error,
+        }
+    }
+}
+
+fn another_range() -> Fault {
+    let why = "the origin answered with another range than it was asked for";
+    Fault::Range(FillError::Unreachable(why.to_owned()))
+}
+
+fn whole(response: Response<OriginBody>, endpoint: usize) -> Result<Opened, Fault> {
+    let (head, body) = response.into_parts();
+    let size = content_length(&head.headers);
+    Ok(Opened {
+        span: 0..size.unwrap_or(u64::MAX),
+        size,
+        ranged: false,
+        endpoint,
+        headers: head.headers,
+        body,
+    })
+}
+
+fn part(
+    response: Response<OriginBody>,
+    endpoint: usize,
+    portion: Portion,
+) -> Result<Opened, Fault> {
+    let (head, body) = response.into_parts();
+    let (span, size) = content_range(&head.headers).ok_or_else(another_range)?;
+    let Portion::Range(range) = portion else {
+        return Err(another_range());
+    };
+    let asked = range.resolve(size).ok_or_else(another_range)?;
+    // It may be shorter than asked for, but must start there.
+    if span.start != asked.start || span.end > asked.end {
+        return Err(another_range());
+    }
+    Ok(Opened {
+        span,
+        size: Some(size),
+        ranged: true,
+        endpoint,
+        headers: head.headers,
+        body,
+    })
+}
+
+fn beyond(response: &Response<OriginBody>) -> Fault {
+    let size = unsatisfied(response.headers());
+    size.map_or_else(another_range, |size| {
+        Fault::Range(FillError::Unsatisfiable(size))
+    })
+}
+
+async fn refusal(response: Response<OriginBody>, origin: usize) -> Refusal {
+    let (head, body) = response.into_parts();
+    Refusal {
+        status: head.status,
+        headers: head.headers,
+        body: start_of(body).await,
+        origin,
+    }
+}
+
+/// The body's first bytes, as far as they come: a refusal needs no more.
+async fn start_of(body: OriginBody) -> Bytes {
+    let mut body = Limited::new(body, REFUSAL_BYTES);
+    let mut kept = Vec::new();
+    while let Some(Ok(frame)) = body.frame().await {
+        if let Ok(data) = frame.into_data() {
+            kept.extend_from_slice(&data);
+        }
+    }
+    kept.into()
+}
