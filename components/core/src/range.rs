@@ -4,10 +4,10 @@
 
 use std::fmt;
 
-/// More ranges than this in one field are ignored. RFC 9110, section 14.2 lets a
-/// server ignore what looks like an attack; partial pulls of real clients stay
-/// far below it.
-pub const MAX_RANGES: usize = 16;
+/// More ranges than this in one field are ignored: RFC 9110, section 14.2 lets a
+/// server ignore what looks like an attack. Podman's partial pulls ask for so many
+/// and no more (`maxNumberMissingChunks` of containers/storage).
+pub const MAX_RANGES: usize = 1024;
 
 /// One range as a client asks for it, not yet resolved against a size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -27,6 +27,18 @@ pub struct Span {
     pub start: u64,
     /// Offset after the last byte.
     pub end: u64,
+}
+
+/// What of an object an answer has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Selection {
+    /// All of it.
+    Whole,
+    /// One part.
+    One(Span),
+    /// Two parts or more, in the order in which they were asked for. Together they
+    /// have fewer bytes than the object.
+    Several(Vec<Span>),
 }
 
 impl ByteRange {
@@ -82,6 +94,33 @@ impl Span {
     pub fn content_range(self, size: u64) -> String {
         format!("bytes {}-{}/{size}", self.start, self.end - 1)
     }
+}
+
+/// What to answer a client that asks for these ranges of an object of `size` bytes;
+/// `None` when no range can be satisfied. No ranges ask for the whole.
+///
+/// Ranges that cannot be satisfied are dropped (RFC 9110, section 15.3.7.2). The rest are
+/// not joined, even where they touch: Podman takes part after part for what it asked for,
+/// and fails if their number differs (`handle206Response` of containers/image). Several
+/// ranges with as many bytes as the object, or more than [`MAX_RANGES`], are answered
+/// with the whole, so that no request makes an answer much longer than the object.
+#[must_use]
+pub fn select(ranges: &[ByteRange], size: u64) -> Option<Selection> {
+    if ranges.is_empty() || ranges.len() > MAX_RANGES {
+        return Some(Selection::Whole);
+    }
+    let spans: Vec<_> = ranges.iter().filter_map(|one| one.resolve(size)).collect();
+    match spans.as_slice() {
+        [] => None,
+        [span] => Some(Selection::One(*span)),
+        _ if total(&spans) >= size => Some(Selection::Whole),
+        _ => Some(Selection::Several(spans)),
+    }
+}
+
+fn total(spans: &[Span]) -> u64 {
+    let lengths = spans.iter().map(|span| span.len());
+    lengths.fold(0, u64::saturating_add)
 }
 
 /// The value of `Content-Range` of a 416 (section 15.5.17).
@@ -162,7 +201,7 @@ mod tests {
     #[test]
     fn ignores_what_it_cannot_read() {
         let many = format!("bytes={}", vec!["0-1"; MAX_RANGES + 1].join(","));
-        let commas = format!("bytes=0-1{}", ",".repeat(1000));
+        let commas = format!("bytes=0-1{}", ",".repeat(4 * MAX_RANGES));
         let rows = [
             "",
             "bytes",
@@ -219,6 +258,56 @@ mod tests {
     }
 
     #[test]
+    fn selects_what_can_be_satisfied_in_the_order_asked_for() {
+        let span = |start, end| Span { start, end };
+        let several = |spans: &[_]| Some(Selection::Several(spans.to_vec()));
+        let rows: &[(&[ByteRange], u64, Option<Selection>)] = &[
+            (&[], 0, Some(Selection::Whole)),
+            (&[], 10, Some(Selection::Whole)),
+            (&[From(0)], 10, Some(Selection::One(span(0, 10)))),
+            (&[From(10)], 10, None),
+            (&[From(10), Last(0)], 10, None),
+            (&[From(0), From(1)], 0, None),
+            (&[From(10), Last(2)], 10, Some(Selection::One(span(8, 10)))),
+            (
+                &[Between(0, 1), Between(4, 4)],
+                10,
+                several(&[span(0, 2), span(4, 5)]),
+            ),
+            (
+                &[Between(6, 7), From(20), Between(0, 0)],
+                10,
+                several(&[span(6, 8), span(0, 1)]),
+            ),
+            (
+                // Neither what touches nor what overlaps is joined.
+                &[Between(0, 1), Between(2, 3), Between(3, 4)],
+                10,
+                several(&[span(0, 2), span(2, 4), span(3, 5)]),
+            ),
+            (
+                &[Between(0, 4), Last(4)],
+                10,
+                several(&[span(0, 5), span(6, 10)]),
+            ),
+            (&[Between(0, 4), Last(5)], 10, Some(Selection::Whole)),
+            (&[From(0), Between(3, 3)], 10, Some(Selection::Whole)),
+            (&[From(0), From(0)], u64::MAX, Some(Selection::Whole)),
+        ];
+        for (ranges, size, expected) in rows {
+            assert_eq!(select(ranges, *size), *expected, "{ranges:?} of {size}");
+        }
+        let most = vec![Between(0, 0); MAX_RANGES];
+        assert_eq!(
+            select(&most, 1 << 20),
+            several(&[span(0, 1); MAX_RANGES]),
+            "as many as Podman asks for"
+        );
+        let more = vec![Between(0, 0); MAX_RANGES + 1];
+        assert_eq!(select(&more, 1 << 20), Some(Selection::Whole));
+    }
+
+    #[test]
     fn prints_content_ranges() {
         let span = Between(2, 5).resolve(10).expect("satisfiable");
         assert_eq!(span.len(), 4);
@@ -234,9 +323,25 @@ mod tests {
         ]
     }
 
+    fn small_range() -> impl Strategy<Value = ByteRange> {
+        prop_oneof![
+            (0_u64..70).prop_map(From),
+            (0_u64..70, 0_u64..20).prop_map(|(first, more)| Between(first, first + more)),
+            (0_u64..20).prop_map(Last),
+        ]
+    }
+
+    fn asks_for(range: ByteRange, at: u64, size: u64) -> bool {
+        match range {
+            From(first) => at >= first,
+            Between(first, last) => (first..=last).contains(&at),
+            Last(count) => size - at <= count,
+        }
+    }
+
     proptest! {
         #[test]
-        fn printed_ranges_parse_again(ranges in proptest::collection::vec(range(), 1..=MAX_RANGES)) {
+        fn printed_ranges_parse_again(ranges in proptest::collection::vec(range(), 1..=32)) {
             let printed: Vec<_> = ranges.iter().map(ToString::to_string).collect();
             let field = format!("bytes={}", printed.join(", "));
             prop_assert_eq!(ByteRange::parse_field(&field), ranges);
@@ -246,6 +351,29 @@ mod tests {
         fn a_span_lies_within(range in range(), size: u64) {
             if let Some(span) = range.resolve(size) {
                 prop_assert!(span.start < span.end && span.end <= size);
+            }
+        }
+
+        #[test]
+        fn a_selection_has_the_bytes_that_were_asked_for(ranges in proptest::collection::vec(small_range(), 1..6), size in 0_u64..60) {
+            // The offsets of the bytes that each range asks for, one by one.
+            let asked: Vec<Vec<u64>> = ranges
+                .iter()
+                .map(|range| (0..size).filter(|at| asks_for(*range, *at, size)).collect())
+                .filter(|offsets: &Vec<u64>| !offsets.is_empty())
+                .collect();
+            let offsets = |span: Span| (span.start..span.end).collect::<Vec<_>>();
+            match select(&ranges, size) {
+                None => prop_assert!(asked.is_empty()),
+                Some(Selection::One(span)) => prop_assert_eq!(vec![offsets(span)], asked),
+                Some(Selection::Several(spans)) => {
+                    let selected: Vec<_> = spans.into_iter().map(offsets).collect();
+                    prop_assert!(selected.len() > 1 && (selected.concat().len() as u64) < size);
+                    prop_assert_eq!(selected, asked);
+                }
+                Some(Selection::Whole) => {
+                    prop_assert!(asked.len() > 1 && asked.concat().len() as u64 >= size);
+                }
             }
         }
 

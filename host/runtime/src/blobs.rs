@@ -7,10 +7,13 @@ use http::header::{
     ACCEPT_RANGES, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, HeaderName, HeaderValue,
 };
 use http::{HeaderMap, Request, Response, StatusCode};
+use http_body::Body;
 use http_body_util::BodyExt;
 use ledge_core::digest::Digest;
-use ledge_core::range::ByteRange;
-use ledge_transfer::{Answer, FillError, Outcome as Outcome_, Source as Origins, Transfers, Want};
+use ledge_core::range::{ByteRange, Selection};
+use ledge_transfer::{
+    Answer, AnswerBody, FillError, Outcome as Outcome_, Source as Origins, Transfers, Want,
+};
 use wasmtime::AsContextMut;
 use wasmtime::component::{Accessor, HasData, Resource};
 use wasmtime_wasi_http::WasiHttpCtxView;
@@ -242,17 +245,12 @@ fn serve(state: &State, digest: &Digest, answer: Answer, fields: Fields) -> Call
 
 /// An answer as a resource that the guest hands back unread.
 fn respond(state: &State, answer: Answer, fields: Fields) -> Call<Resource<p3::Response>> {
-    let Ok(headers) = response_fields(&answer, fields) else {
+    let Ok(response) = parsed(fields).and_then(|fields| response(answer, fields)) else {
         return Ok(Err(Error::Other(
             "a field of the response is malformed".into(),
         )));
     };
-    let mut response = Response::new(answer.body.map_err(|error| cut(&error)));
-    *response.status_mut() = match answer.span {
-        Some(_) => StatusCode::PARTIAL_CONTENT,
-        None => StatusCode::OK,
-    };
-    *response.headers_mut() = headers;
+    let response = response.map(|body| body.map_err(|error| cut(&error)));
     state.with(|mut access| {
         let http = access.get().http;
         let (response, _) = p3::Response::from_http(http.hooks, response);
@@ -266,8 +264,7 @@ fn cut(error: &io::Error) -> wasmtime_wasi_http::Error {
     wasmtime_wasi_http::Error::HttpResponseIncomplete
 }
 
-/// The caller's fields, and over them those that only we can know.
-fn response_fields(answer: &Answer, fields: Fields) -> Result<HeaderMap, http::Error> {
+fn parsed(fields: Fields) -> Result<HeaderMap, http::Error> {
     let mut headers = HeaderMap::with_capacity(fields.len() + 4);
     for (name, value) in fields {
         // The value keeps its bytes: no copy.
@@ -276,22 +273,40 @@ fn response_fields(answer: &Answer, fields: Fields) -> Result<HeaderMap, http::E
             HeaderValue::from_maybe_shared(Bytes::from(value))?,
         );
     }
+    Ok(headers)
+}
+
+/// An answer with the caller's fields, and over them those that only we can know.
+fn response(answer: Answer, mut headers: HeaderMap) -> Result<Response<AnswerBody>, http::Error> {
     headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     headers
         .entry(CACHE_STATUS)
         .or_insert_with(|| cache_status(answer.outcome));
-    match (&answer.span, answer.size) {
-        (Some(span), Some(size)) => {
-            headers.insert(CONTENT_LENGTH, (span.end - span.start).into());
-            let range = format!("bytes {}-{}/{size}", span.start, span.end - 1);
-            headers.insert(CONTENT_RANGE, range.try_into()?);
-        }
-        (_, Some(size)) => {
-            headers.insert(CONTENT_LENGTH, size.into());
-        }
-        (_, None) => {}
+    if let (Selection::One(span), Some(size)) = (&answer.selection, answer.size) {
+        headers.insert(CONTENT_RANGE, span.content_range(size).try_into()?);
     }
-    Ok(headers)
+    let body = match answer.body {
+        AnswerBody::Several(parts) => {
+            // The object's type goes into the parts (RFC 9110, section 15.3.7.2).
+            let parts = match headers.remove(CONTENT_TYPE) {
+                Some(media_type) => parts.typed(media_type),
+                None => *parts,
+            };
+            headers.insert(CONTENT_TYPE, parts.content_type().try_into()?);
+            AnswerBody::Several(Box::new(parts))
+        }
+        body => body,
+    };
+    if let Some(length) = body.size_hint().exact() {
+        headers.insert(CONTENT_LENGTH, length.into());
+    }
+    let mut response = Response::new(body);
+    *response.status_mut() = match answer.selection {
+        Selection::Whole => StatusCode::OK,
+        Selection::One(_) | Selection::Several(_) => StatusCode::PARTIAL_CONTENT,
+    };
+    *response.headers_mut() = headers;
+    Ok(response)
 }
 
 fn cache_status(outcome: Outcome_) -> HeaderValue {

@@ -11,6 +11,7 @@
 mod error;
 mod follow;
 mod ingest;
+mod multipart;
 mod source;
 mod transfer;
 mod transfers;
@@ -18,5 +19,6 @@ mod writer;
 
 pub use error::{FillError, Refusal};
 pub use follow::FollowBody;
+pub use multipart::Multipart;
 pub use source::Source;
 pub use transfers::{Answer, AnswerBody, Ingested, Outcome, TransferOptions, Transfers, Want};

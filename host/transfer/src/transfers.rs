@@ -12,13 +12,14 @@ use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
 use ledge_core::digest::Digest;
-use ledge_core::range::ByteRange;
+use ledge_core::range::{ByteRange, Selection, select};
 use ledge_origin::{Client, OriginBody};
 use ledge_store::{BlobStore, Object, ObjectBody};
 use tokio::sync::{Semaphore, mpsc};
 
 use crate::error::FillError;
 use crate::follow::FollowBody;
+use crate::multipart::Multipart;
 use crate::source::{Source, content_length};
 use crate::transfer::{Head, Stage, Transfer};
 use crate::writer::{Feed, QUEUE, Writer};
@@ -52,15 +53,15 @@ pub enum Outcome {
     Followed,
 }
 
-/// An object, or a range of it.
+/// An object, or ranges of it.
 #[derive(Debug)]
 pub struct Answer {
     /// The bytes.
     pub body: AnswerBody,
     /// The object's size in bytes, if it is known.
     pub size: Option<u64>,
-    /// Which bytes the body has; `None` is the whole object.
-    pub span: Option<Range<u64>>,
+    /// Which bytes of the object the body has. Several parts are in an [`AnswerBody::Several`].
+    pub selection: Selection,
     /// How it came to be.
     pub outcome: Outcome,
     /// The origin's header fields; empty on a hit.
@@ -130,7 +131,7 @@ impl Transfers {
     }
 
     /// An object from the store, from a running transfer, or by starting one.
-    /// `ranges` as in `ledge:edge/blobs`: empty, or more than one, is the whole object.
+    /// `ranges` as in `ledge:edge/blobs`: none is the whole object.
     ///
     /// # Errors
     /// As [`FillError`] says. A transfer that was started goes on after
@@ -296,34 +297,40 @@ async fn follow(
             ));
         }
     };
-    let span = match head.size {
-        Some(size) => wanted_span(ranges, size)?,
-        None => None,
+    let size = head.size;
+    let open = move |span| {
+        let (file, progress) = (head.file.clone(), progress.clone());
+        AnswerBody::Follow(FollowBody::new(file, progress, size, span))
+    };
+    let (selection, body) = match size {
+        Some(size) => selected(ranges, size, open)?,
+        None => (Selection::Whole, open(None)),
     };
     Ok(Answer {
-        body: AnswerBody::Follow(FollowBody::new(
-            head.file,
-            progress,
-            head.size,
-            span.clone(),
-        )),
-        size: head.size,
-        span,
+        body,
+        size,
+        selection,
         outcome,
         headers: head.headers,
     })
 }
 
-/// The bytes to answer with: `None` is the whole object. A server may ignore a
-/// set of several ranges (RFC 9110, section 14.2).
-fn wanted_span(ranges: &[ByteRange], size: u64) -> Result<Option<Range<u64>>, FillError> {
-    match ranges {
-        [range] => range
-            .resolve(size)
-            .map(|span| Some(span.start..span.end))
-            .ok_or(FillError::Unsatisfiable(size)),
-        _ => Ok(None),
-    }
+/// What the ranges select of an object of `size` bytes. `open` gives a part of it, or the whole.
+fn selected(
+    ranges: &[ByteRange],
+    size: u64,
+    open: impl Fn(Option<Range<u64>>) -> AnswerBody + Send + 'static,
+) -> Result<(Selection, AnswerBody), FillError> {
+    let selection = select(ranges, size).ok_or(FillError::Unsatisfiable(size))?;
+    let body = match &selection {
+        Selection::Whole => open(None),
+        Selection::One(span) => open(Some(span.start..span.end)),
+        Selection::Several(spans) => {
+            let parts = Multipart::new(spans.clone(), size, move |span| open(Some(span)));
+            AnswerBody::Several(Box::new(parts))
+        }
+    };
+    Ok((selection, body))
 }
 
 impl Answer {
@@ -332,12 +339,14 @@ impl Answer {
     /// # Errors
     /// [`FillError::Unsatisfiable`].
     pub fn stored(object: &Object, ranges: &[ByteRange]) -> Result<Self, FillError> {
-        let size = object.size();
-        let span = wanted_span(ranges, size)?;
+        let (object, size) = (object.clone(), object.size());
+        let (selection, body) = selected(ranges, size, move |span| {
+            AnswerBody::Stored(object.body(span.unwrap_or(0..size)))
+        })?;
         Ok(Self {
-            body: AnswerBody::Stored(object.body(span.clone().unwrap_or(0..size))),
+            body,
             size: Some(size),
-            span,
+            selection,
             outcome: Outcome::Hit,
             headers: Arc::default(),
         })
@@ -351,6 +360,8 @@ pub enum AnswerBody {
     Stored(ObjectBody),
     /// Of a running transfer.
     Follow(FollowBody),
+    /// Several parts of either.
+    Several(Box<Multipart<AnswerBody>>),
 }
 
 impl Body for AnswerBody {
@@ -364,6 +375,7 @@ impl Body for AnswerBody {
         match self.get_mut() {
             Self::Stored(body) => Pin::new(body).poll_frame(cx),
             Self::Follow(body) => Pin::new(body).poll_frame(cx),
+            Self::Several(body) => Pin::new(body.as_mut()).poll_frame(cx),
         }
     }
 
@@ -371,6 +383,7 @@ impl Body for AnswerBody {
         match self {
             Self::Stored(body) => body.is_end_stream(),
             Self::Follow(body) => body.is_end_stream(),
+            Self::Several(body) => body.is_end_stream(),
         }
     }
 
@@ -378,6 +391,7 @@ impl Body for AnswerBody {
         match self {
             Self::Stored(body) => body.size_hint(),
             Self::Follow(body) => body.size_hint(),
+            Self::Several(body) => body.size_hint(),
         }
     }
 }
