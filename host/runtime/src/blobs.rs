@@ -12,18 +12,20 @@ use http_body_util::BodyExt;
 use ledge_core::digest::Digest;
 use ledge_core::range::{ByteRange, Selection};
 use ledge_transfer::{
-    Answer, AnswerBody, FillError, Outcome as Outcome_, Source as Origins, Transfers, Want,
+    Answer, AnswerBody, FillError, Outcome as Outcome_, Refusal as Refusal_, Source as Origins,
+    Transfers, Want,
 };
 use wasmtime::AsContextMut;
 use wasmtime::component::{Accessor, HasData, Resource};
-use wasmtime_wasi_http::WasiHttpCtxView;
 use wasmtime_wasi_http::p3;
+use wasmtime_wasi_http::{WasiHttpCtxView, WasiHttpView};
 
 use crate::bindings::ledge::edge::blobs::{
     Descriptor, Error, Host, HostUpload, HostUploadWithStore, HostWithStore, Ingested, Keeping,
     Outcome, Range, Refusal, Served, Source,
 };
 use crate::instance::InstanceState;
+use crate::renew::Renewer;
 
 /// An upload. None can be opened yet: the calls that make one answer `unsupported`.
 #[allow(unreachable_pub, reason = "the bindings re-export it")]
@@ -32,6 +34,7 @@ pub enum Upload {}
 /// A borrow of what the interface needs.
 pub(crate) struct BlobsView<'a> {
     pub(crate) transfers: &'a Transfers,
+    pub(crate) renewer: &'a Renewer,
     pub(crate) http: WasiHttpCtxView<'a>,
 }
 
@@ -40,6 +43,9 @@ pub(crate) struct HasBlobs;
 impl HasData for HasBlobs {
     type Data<'a> = BlobsView<'a>;
 }
+
+/// The longest ticket: the bound of the interface.
+const TICKET_BYTES: usize = 4 * 1024;
 
 /// RFC 9211: how a cache handled the request.
 const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
@@ -116,7 +122,10 @@ impl HostWithStore<InstanceState> for HasBlobs {
         let Ok(want) = parse_want(&want) else {
             return Ok(Err(Error::InvalidDigest));
         };
-        let origins = requests(state, source)?;
+        let origins = match origins(state, source)? {
+            Ok(origins) => origins,
+            Err(error) => return Ok(Err(error)),
+        };
         let (transfers, digest) = (transfers(state), want.digest.clone());
         match transfers.fill(want, origins, &wanted(&ranges)).await {
             Ok(answer) => serve(state, &digest, answer, fields),
@@ -134,7 +143,10 @@ impl HostWithStore<InstanceState> for HasBlobs {
         let Ok(want) = want.as_ref().map(parse_want).transpose() else {
             return Ok(Err(Error::InvalidDigest));
         };
-        let origins = requests(state, source)?;
+        let origins = match origins(state, source)? {
+            Ok(origins) => origins,
+            Err(error) => return Ok(Err(error)),
+        };
         Ok(match transfers(state).ingest(want, origins, max).await {
             Ok(stored) => Ok(Ingested {
                 what: described(
@@ -206,25 +218,35 @@ fn wanted(ranges: &[Range]) -> Vec<ByteRange> {
         .collect()
 }
 
-/// The guest's requests as the host sends them. Their bodies are dropped: a source's are bodiless.
-fn requests(state: &State, source: Source) -> wasmtime::Result<Origins> {
-    let take = |request: Resource<p3::Request>| {
-        state.with(|mut access| {
-            let request = access.get().http.table.delete(request)?;
-            let sent = async { Ok(()) };
-            let (request, _) = request
-                .into_http(access.as_context_mut(), sent)
-                .map_err(|error| wasmtime::format_err!("not a request: {error:?}"))?;
-            let (head, _) = request.into_parts();
-            wasmtime::error::Ok(Request::from_parts(head, ()))
-        })
-    };
-    let origins = source
-        .origins
-        .into_iter()
-        .map(take)
-        .collect::<Result<_, _>>()?;
-    Ok(Origins { origins })
+/// The guest's requests as the host sends them, and its way to make them again.
+fn origins(state: &State, source: Source) -> Call<Origins> {
+    if source.ticket.len() > TICKET_BYTES {
+        return Ok(Err(Error::Other("the ticket is too long".to_owned())));
+    }
+    state.with(|mut access| {
+        let requests = source.origins.into_iter();
+        let requests = requests.map(|request| bodiless(access.as_context_mut(), request));
+        let origins = requests.collect::<Result<_, _>>()?;
+        let renew = access.get().renewer.bind(source.ticket);
+        Ok(Ok(Origins {
+            origins,
+            renew: Some(renew),
+        }))
+    })
+}
+
+/// A guest's request as the host sends it. Its body is dropped: a source's are bodiless.
+pub(crate) fn bodiless(
+    mut store: impl AsContextMut<Data = InstanceState>,
+    request: Resource<p3::Request>,
+) -> wasmtime::Result<Request<()>> {
+    let mut store = store.as_context_mut();
+    let request = store.data_mut().http().table.delete(request)?;
+    let (request, _) = request
+        .into_http(store, async { Ok(()) })
+        .map_err(|error| wasmtime::format_err!("not a request: {error:?}"))?;
+    let (head, _) = request.into_parts();
+    Ok(Request::from_parts(head, ()))
 }
 
 /// An answer, and what the caller may want to note about it.
@@ -337,14 +359,19 @@ fn listed(headers: &HeaderMap) -> Fields {
         .collect()
 }
 
+/// An origin's refusal, for the guest.
+pub(crate) fn refused(refusal: &Refusal_) -> Refusal {
+    Refusal {
+        status: refusal.status.as_u16(),
+        fields: listed(&refusal.headers),
+        body: refusal.body.to_vec(),
+        origin: u32::try_from(refusal.origin).unwrap_or(u32::MAX),
+    }
+}
+
 fn failed(error: FillError) -> Error {
     match error {
-        FillError::Refused(refusal) => Error::Refused(Refusal {
-            status: refusal.status.as_u16(),
-            fields: listed(&refusal.headers),
-            body: refusal.body.to_vec(),
-            origin: u32::try_from(refusal.origin).unwrap_or(u32::MAX),
-        }),
+        FillError::Refused(refusal) => Error::Refused(refused(&refusal)),
         FillError::Unreachable(why) => Error::Unreachable(why),
         FillError::Timeout => Error::Timeout,
         FillError::Mismatch(why) => {

@@ -1,5 +1,8 @@
 //! Where a transfer gets its bytes, and what an origin's answer to it means.
 
+use std::fmt;
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
 use http::{HeaderMap, Request, Response, StatusCode};
@@ -7,15 +10,26 @@ use http_body_util::{BodyExt, Limited};
 use ledge_origin::{Client, OriginBody};
 
 use crate::error::{FillError, Refusal};
+use crate::renew::Renew;
 
 /// How much of a refusal's body is kept: the bound that `ledge:edge/blobs` promises.
 const REFUSAL_BYTES: usize = 64 * 1024;
 
 /// Bodiless GETs for the same bytes, best first.
-#[derive(Debug)]
 pub struct Source {
     /// One request an endpoint.
     pub origins: Vec<Request<()>>,
+    /// Makes them again when they are refused in mid-transfer; `None` if nobody can.
+    pub renew: Option<Arc<dyn Renew>>,
+}
+
+/// Says how many requests there are: they may carry credentials.
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Source")
+            .field("origins", &self.origins.len())
+            .finish_non_exhaustive()
+    }
 }
 
 impl Source {

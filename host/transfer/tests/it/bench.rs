@@ -68,6 +68,7 @@ impl Bench {
                 .iter()
                 .map(|path| request(path).expect("a request"))
                 .collect(),
+            renew: None,
         }
     }
 
