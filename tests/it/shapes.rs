@@ -111,6 +111,31 @@ async fn a_head_says_what_a_get_would() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_head_costs_one_head_and_is_remembered() -> Result<()> {
+    let site = Two::start().await?;
+    let image = &site.images[0];
+    for (object, kind) in [(image.root(), "manifests"), (&image.blobs[0], "blobs")] {
+        let path = format!("/v2/library/app/{kind}/{}", object.digest);
+        let mut answers = Vec::new();
+        for _ in 0..2 {
+            let answer = site.ledge.head(&path).fetch().await?;
+            assert_eq!(answer.status, 200, "{path}");
+            let fields = ["docker-content-digest", "content-type", "content-length"];
+            answers.push(fields.map(|name| answer.header(name).to_owned()));
+        }
+        assert_eq!(answers[0], answers[1], "{path}");
+        assert_eq!(answers[0][0], object.digest);
+        assert_eq!(answers[0][2], object.bytes.len().to_string());
+        let asked = [http::Method::HEAD, http::Method::GET]
+            .map(|method| site.docker.count(&method, &object.digest));
+        assert_eq!(asked, [1, 0], "{path}: {:?}", site.docker.seen());
+        // What was learned does not stand in for the bytes.
+        is(&site.ledge.get(&path).fetch().await?, object)?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_prefix_and_a_namespace_that_differ_are_refused() -> Result<()> {
     let site = Two::start().await?;
     for path in [

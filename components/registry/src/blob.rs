@@ -67,15 +67,7 @@ async fn obtain(ask: &Ask<'_>, digest: &Digest) -> Result<Response, Failure> {
     let started = matches!(&filled, Ok(served) if served.outcome == Outcome::Started);
     if started {
         let size = filled.as_ref().ok().and_then(|served| served.what.size);
-        grants::shown(
-            ask,
-            digest,
-            &Head {
-                size,
-                ..Head::default()
-            },
-        )
-        .await;
+        shown(ask, digest, size).await;
         grants::came(ask, digest).await;
         grants::served(ask).await;
     } else if answered_for_others(&filled) {
@@ -100,16 +92,18 @@ async fn authorise(ask: &Ask<'_>, digest: &Digest) -> Result<(), ApiError> {
         return Ok(());
     }
     let head = fetch::head(ask, &Object::Blob(digest.clone())).await?;
-    grants::shown(
-        ask,
-        digest,
-        &Head {
-            size: head.size,
-            ..Head::default()
-        },
-    )
-    .await;
+    shown(ask, digest, head.size).await;
     Ok(())
+}
+
+/// Remembers that the origin has shown the blob in this repository. What type it says a
+/// blob has is nobody's concern.
+async fn shown(ask: &Ask<'_>, digest: &Digest, size: Option<u64>) {
+    let head = Head {
+        size,
+        ..Head::default()
+    };
+    grants::shown(ask, digest, &head).await;
 }
 
 /// The stored blob. The host may repeat it for `repeat` seconds.
@@ -141,15 +135,7 @@ async fn head(ask: &Ask<'_>, digest: &Digest) -> Result<Response, Failure> {
     let key = key::blob_head_flight(ask.upstream, &ask.repository, digest);
     let found = flight::once(key, async || {
         let head = fetch::head(ask, &Object::Blob(digest.clone())).await?;
-        grants::shown(
-            ask,
-            digest,
-            &Head {
-                size: head.size,
-                ..Head::default()
-            },
-        )
-        .await;
+        shown(ask, digest, head.size).await;
         Ok(head
             .size
             .map(u64::to_le_bytes)

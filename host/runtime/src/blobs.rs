@@ -7,20 +7,25 @@ use http::header::{
     ACCEPT_RANGES, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, HeaderName, HeaderValue,
 };
 use http::{HeaderMap, Request, Response, StatusCode};
+use http_body::Body;
 use http_body_util::BodyExt;
 use ledge_core::digest::Digest;
-use ledge_core::range::ByteRange;
-use ledge_transfer::{Answer, FillError, Outcome as Outcome_, Source as Origins, Transfers, Want};
+use ledge_core::range::{ByteRange, Selection};
+use ledge_transfer::{
+    Answer, AnswerBody, FillError, Outcome as Outcome_, Refusal as Refusal_, Source as Origins,
+    Transfers, Want,
+};
 use wasmtime::AsContextMut;
 use wasmtime::component::{Accessor, HasData, Resource};
-use wasmtime_wasi_http::WasiHttpCtxView;
 use wasmtime_wasi_http::p3;
+use wasmtime_wasi_http::{WasiHttpCtxView, WasiHttpView};
 
 use crate::bindings::ledge::edge::blobs::{
     Descriptor, Error, Host, HostUpload, HostUploadWithStore, HostWithStore, Ingested, Keeping,
     Outcome, Range, Refusal, Served, Source,
 };
 use crate::instance::InstanceState;
+use crate::renew::Renewer;
 
 /// An upload. None can be opened yet: the calls that make one answer `unsupported`.
 #[allow(unreachable_pub, reason = "the bindings re-export it")]
@@ -29,6 +34,7 @@ pub enum Upload {}
 /// A borrow of what the interface needs.
 pub(crate) struct BlobsView<'a> {
     pub(crate) transfers: &'a Transfers,
+    pub(crate) renewer: &'a Renewer,
     pub(crate) http: WasiHttpCtxView<'a>,
 }
 
@@ -37,6 +43,9 @@ pub(crate) struct HasBlobs;
 impl HasData for HasBlobs {
     type Data<'a> = BlobsView<'a>;
 }
+
+/// The longest ticket: the bound of the interface.
+const TICKET_BYTES: usize = 4 * 1024;
 
 /// RFC 9211: how a cache handled the request.
 const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
@@ -113,7 +122,10 @@ impl HostWithStore<InstanceState> for HasBlobs {
         let Ok(want) = parse_want(&want) else {
             return Ok(Err(Error::InvalidDigest));
         };
-        let origins = requests(state, source)?;
+        let origins = match origins(state, source)? {
+            Ok(origins) => origins,
+            Err(error) => return Ok(Err(error)),
+        };
         let (transfers, digest) = (transfers(state), want.digest.clone());
         match transfers.fill(want, origins, &wanted(&ranges)).await {
             Ok(answer) => serve(state, &digest, answer, fields),
@@ -131,7 +143,10 @@ impl HostWithStore<InstanceState> for HasBlobs {
         let Ok(want) = want.as_ref().map(parse_want).transpose() else {
             return Ok(Err(Error::InvalidDigest));
         };
-        let origins = requests(state, source)?;
+        let origins = match origins(state, source)? {
+            Ok(origins) => origins,
+            Err(error) => return Ok(Err(error)),
+        };
         Ok(match transfers(state).ingest(want, origins, max).await {
             Ok(stored) => Ok(Ingested {
                 what: described(
@@ -203,25 +218,35 @@ fn wanted(ranges: &[Range]) -> Vec<ByteRange> {
         .collect()
 }
 
-/// The guest's requests as the host sends them. Their bodies are dropped: a source's are bodiless.
-fn requests(state: &State, source: Source) -> wasmtime::Result<Origins> {
-    let take = |request: Resource<p3::Request>| {
-        state.with(|mut access| {
-            let request = access.get().http.table.delete(request)?;
-            let sent = async { Ok(()) };
-            let (request, _) = request
-                .into_http(access.as_context_mut(), sent)
-                .map_err(|error| wasmtime::format_err!("not a request: {error:?}"))?;
-            let (head, _) = request.into_parts();
-            wasmtime::error::Ok(Request::from_parts(head, ()))
-        })
-    };
-    let origins = source
-        .origins
-        .into_iter()
-        .map(take)
-        .collect::<Result<_, _>>()?;
-    Ok(Origins { origins })
+/// The guest's requests as the host sends them, and its way to make them again.
+fn origins(state: &State, source: Source) -> Call<Origins> {
+    if source.ticket.len() > TICKET_BYTES {
+        return Ok(Err(Error::Other("the ticket is too long".to_owned())));
+    }
+    state.with(|mut access| {
+        let requests = source.origins.into_iter();
+        let requests = requests.map(|request| bodiless(access.as_context_mut(), request));
+        let origins = requests.collect::<Result<_, _>>()?;
+        let renew = access.get().renewer.bind(source.ticket);
+        Ok(Ok(Origins {
+            origins,
+            renew: Some(renew),
+        }))
+    })
+}
+
+/// A guest's request as the host sends it. Its body is dropped: a source's are bodiless.
+pub(crate) fn bodiless(
+    mut store: impl AsContextMut<Data = InstanceState>,
+    request: Resource<p3::Request>,
+) -> wasmtime::Result<Request<()>> {
+    let mut store = store.as_context_mut();
+    let request = store.data_mut().http().table.delete(request)?;
+    let (request, _) = request
+        .into_http(store, async { Ok(()) })
+        .map_err(|error| wasmtime::format_err!("not a request: {error:?}"))?;
+    let (head, _) = request.into_parts();
+    Ok(Request::from_parts(head, ()))
 }
 
 /// An answer, and what the caller may want to note about it.
@@ -242,17 +267,12 @@ fn serve(state: &State, digest: &Digest, answer: Answer, fields: Fields) -> Call
 
 /// An answer as a resource that the guest hands back unread.
 fn respond(state: &State, answer: Answer, fields: Fields) -> Call<Resource<p3::Response>> {
-    let Ok(headers) = response_fields(&answer, fields) else {
+    let Ok(response) = parsed(fields).and_then(|fields| response(answer, fields)) else {
         return Ok(Err(Error::Other(
             "a field of the response is malformed".into(),
         )));
     };
-    let mut response = Response::new(answer.body.map_err(|error| cut(&error)));
-    *response.status_mut() = match answer.span {
-        Some(_) => StatusCode::PARTIAL_CONTENT,
-        None => StatusCode::OK,
-    };
-    *response.headers_mut() = headers;
+    let response = response.map(|body| body.map_err(|error| cut(&error)));
     state.with(|mut access| {
         let http = access.get().http;
         let (response, _) = p3::Response::from_http(http.hooks, response);
@@ -266,8 +286,7 @@ fn cut(error: &io::Error) -> wasmtime_wasi_http::Error {
     wasmtime_wasi_http::Error::HttpResponseIncomplete
 }
 
-/// The caller's fields, and over them those that only we can know.
-fn response_fields(answer: &Answer, fields: Fields) -> Result<HeaderMap, http::Error> {
+fn parsed(fields: Fields) -> Result<HeaderMap, http::Error> {
     let mut headers = HeaderMap::with_capacity(fields.len() + 4);
     for (name, value) in fields {
         // The value keeps its bytes: no copy.
@@ -276,22 +295,40 @@ fn response_fields(answer: &Answer, fields: Fields) -> Result<HeaderMap, http::E
             HeaderValue::from_maybe_shared(Bytes::from(value))?,
         );
     }
+    Ok(headers)
+}
+
+/// An answer with the caller's fields, and over them those that only we can know.
+fn response(answer: Answer, mut headers: HeaderMap) -> Result<Response<AnswerBody>, http::Error> {
     headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     headers
         .entry(CACHE_STATUS)
         .or_insert_with(|| cache_status(answer.outcome));
-    match (&answer.span, answer.size) {
-        (Some(span), Some(size)) => {
-            headers.insert(CONTENT_LENGTH, (span.end - span.start).into());
-            let range = format!("bytes {}-{}/{size}", span.start, span.end - 1);
-            headers.insert(CONTENT_RANGE, range.try_into()?);
-        }
-        (_, Some(size)) => {
-            headers.insert(CONTENT_LENGTH, size.into());
-        }
-        (_, None) => {}
+    if let (Selection::One(span), Some(size)) = (&answer.selection, answer.size) {
+        headers.insert(CONTENT_RANGE, span.content_range(size).try_into()?);
     }
-    Ok(headers)
+    let body = match answer.body {
+        AnswerBody::Several(parts) => {
+            // The object's type goes into the parts (RFC 9110, section 15.3.7.2).
+            let parts = match headers.remove(CONTENT_TYPE) {
+                Some(media_type) => parts.typed(media_type),
+                None => *parts,
+            };
+            headers.insert(CONTENT_TYPE, parts.content_type().try_into()?);
+            AnswerBody::Several(Box::new(parts))
+        }
+        body => body,
+    };
+    if let Some(length) = body.size_hint().exact() {
+        headers.insert(CONTENT_LENGTH, length.into());
+    }
+    let mut response = Response::new(body);
+    *response.status_mut() = match answer.selection {
+        Selection::Whole => StatusCode::OK,
+        Selection::One(_) | Selection::Several(_) => StatusCode::PARTIAL_CONTENT,
+    };
+    *response.headers_mut() = headers;
+    Ok(response)
 }
 
 fn cache_status(outcome: Outcome_) -> HeaderValue {
@@ -322,14 +359,19 @@ fn listed(headers: &HeaderMap) -> Fields {
         .collect()
 }
 
+/// An origin's refusal, for the guest.
+pub(crate) fn refused(refusal: &Refusal_) -> Refusal {
+    Refusal {
+        status: refusal.status.as_u16(),
+        fields: listed(&refusal.headers),
+        body: refusal.body.to_vec(),
+        origin: u32::try_from(refusal.origin).unwrap_or(u32::MAX),
+    }
+}
+
 fn failed(error: FillError) -> Error {
     match error {
-        FillError::Refused(refusal) => Error::Refused(Refusal {
-            status: refusal.status.as_u16(),
-            fields: listed(&refusal.headers),
-            body: refusal.body.to_vec(),
-            origin: u32::try_from(refusal.origin).unwrap_or(u32::MAX),
-        }),
+        FillError::Refused(refusal) => Error::Refused(refused(&refusal)),
         FillError::Unreachable(why) => Error::Unreachable(why),
         FillError::Timeout => Error::Timeout,
         FillError::Mismatch(why) => {

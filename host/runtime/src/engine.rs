@@ -6,10 +6,12 @@ use std::path::{Path, PathBuf};
 use wasmtime::component::Component;
 use wasmtime::{Config, InstanceAllocationStrategy, PoolingAllocationConfig};
 
+use crate::renew::RENEWALS;
+
 /// How many instances there may be, and how large.
 #[derive(Clone, Copy, Debug)]
 pub struct EngineOptions {
-    /// Instances at a time.
+    /// Instances at a time that serve. A few more may be made to renew a transfer's request.
     pub instances: u32,
     /// The most linear memory that one may have, in bytes.
     pub instance_memory: usize,
@@ -68,12 +70,13 @@ impl Engine {
     }
 
     fn pooled(options: EngineOptions) -> Result<Self, wasmtime::Error> {
+        let instances = options.instances + RENEWALS;
         let mut pool = PoolingAllocationConfig::default();
-        pool.total_component_instances(options.instances)
-            .total_core_instances(options.instances * CORE_PER_INSTANCE)
-            .total_memories(options.instances)
-            .total_tables(options.instances * CORE_PER_INSTANCE)
-            .total_stacks(options.instances * 4)
+        pool.total_component_instances(instances)
+            .total_core_instances(instances * CORE_PER_INSTANCE)
+            .total_memories(instances)
+            .total_tables(instances * CORE_PER_INSTANCE)
+            .total_stacks(instances * 4)
             .max_memory_size(options.instance_memory)
             .max_component_instance_size(1 << 20);
         let mut config = compiler()?;

@@ -1,7 +1,7 @@
 //! What one instance of a component holds.
 
 use wasmtime::component::ResourceTable;
-use wasmtime::{ResourceLimiter, StoreLimits, StoreLimitsBuilder};
+use wasmtime::{Engine, Store, StoreLimits, StoreLimitsBuilder, UpdateDeadline};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
@@ -11,11 +11,22 @@ use crate::flights::FlightsView;
 use crate::http_client::Hooks;
 use crate::key_value::KeyValueView;
 use crate::output::Log;
+use crate::renew::Renewer;
 use crate::variables::Variables;
+
+/// What every instance of a component is given.
+#[derive(Clone)]
+pub(crate) struct Equipment {
+    pub(crate) engine: Engine,
+    pub(crate) capabilities: Capabilities,
+    /// Bounds the instance's linear memory, in bytes.
+    pub(crate) memory: usize,
+}
 
 /// The data of an instance's store.
 pub(crate) struct InstanceState {
     capabilities: Capabilities,
+    renewer: Renewer,
     hooks: Hooks,
     http: WasiHttpCtx,
     limits: StoreLimits,
@@ -23,27 +34,34 @@ pub(crate) struct InstanceState {
     wasi: WasiCtx,
 }
 
-impl InstanceState {
-    /// `memory` bounds the instance's linear memory, in bytes.
-    pub(crate) fn new(capabilities: Capabilities, memory: usize) -> Self {
-        Self {
-            hooks: Hooks(capabilities.client.clone()),
-            capabilities,
+impl Equipment {
+    /// A store for an instance, within its limits. `renewer` is for the transfers that it starts.
+    pub(crate) fn store(&self, renewer: Renewer) -> Store<InstanceState> {
+        let limits = StoreLimitsBuilder::new().memory_size(self.memory).build();
+        let state = InstanceState {
+            hooks: Hooks(self.capabilities.client.clone()),
+            capabilities: self.capabilities.clone(),
+            renewer,
             http: WasiHttpCtx::new(),
-            limits: StoreLimitsBuilder::new().memory_size(memory).build(),
+            limits,
             table: ResourceTable::new(),
             // Empty: no arguments, no environment, no directories, no network.
             wasi: WasiCtx::builder().stdout(Log).stderr(Log).build(),
-        }
+        };
+        let mut store = Store::new(&self.engine, state);
+        store.limiter(|state| &mut state.limits);
+        store.set_epoch_deadline(1);
+        // A tick passes while a guest waits, too: yield, and let those who wait for it judge.
+        store.epoch_deadline_callback(|_| Ok(UpdateDeadline::Yield(1)));
+        store
     }
+}
 
-    pub(crate) fn limiter(&mut self) -> &mut dyn ResourceLimiter {
-        &mut self.limits
-    }
-
+impl InstanceState {
     pub(crate) fn blobs(&mut self) -> BlobsView<'_> {
         BlobsView {
             transfers: &self.capabilities.transfers,
+            renewer: &self.renewer,
             http: WasiHttpCtxView {
                 hooks: &mut self.hooks,
                 table: &mut self.table,

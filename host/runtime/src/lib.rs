@@ -17,6 +17,7 @@ mod key_value;
 mod linker;
 mod output;
 mod pool;
+mod renew;
 mod runtime;
 mod variables;
 

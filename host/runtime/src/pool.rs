@@ -13,15 +13,15 @@ use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Interval, MissedTickBehavior, interval};
 use wasmtime::component::GuestTaskId;
-use wasmtime::{Store, StoreContextMut, UpdateDeadline};
+use wasmtime::{Store, StoreContextMut};
 use wasmtime_wasi_http::WasiHttpView;
 use wasmtime_wasi_http::handler::{
     HandlerState, Instance, Proxy, ShouldAccept, WorkerExpiration, WorkerState, WorkerStatus,
 };
 use wasmtime_wasi_http::p3::bindings::ServicePre;
 
-use crate::capabilities::Capabilities;
-use crate::instance::InstanceState;
+use crate::instance::{Equipment, InstanceState};
+use crate::renew::Renewer;
 
 /// How many requests one instance takes at a time. Most of them wait, for an origin
 /// or for a turn; measured, it makes no difference to what is answered at once.
@@ -51,10 +51,9 @@ pub(crate) struct Full;
 
 /// Makes instances of one component.
 pub(crate) struct Pool {
-    pub(crate) engine: wasmtime::Engine,
+    pub(crate) equipment: Equipment,
     pub(crate) component: ServicePre<InstanceState>,
-    pub(crate) capabilities: Capabilities,
-    pub(crate) memory: usize,
+    pub(crate) renewer: Renewer,
     pub(crate) slots: Arc<Semaphore>,
     pub(crate) request_timeout: Duration,
     /// Set when the process ends: then instances go without having failed.
@@ -68,12 +67,7 @@ impl HandlerState for Pool {
 
     async fn instantiate(&self) -> wasmtime::Result<Instance<InstanceState, Expiration, Worker>> {
         let slot = self.slots.clone().try_acquire_owned().map_err(|_| Full)?;
-        let state = InstanceState::new(self.capabilities.clone(), self.memory);
-        let mut store = Store::new(&self.engine, state);
-        store.limiter(InstanceState::limiter);
-        store.set_epoch_deadline(1);
-        // A tick passes while a guest waits, too: yield, and let `Expiration` judge.
-        store.epoch_deadline_callback(|_| Ok(UpdateDeadline::Yield(1)));
+        let mut store = self.equipment.store(self.renewer.clone());
         let proxy = Proxy::P3(self.component.instantiate_async(&mut store).await?);
         Ok(Instance {
             store,

@@ -16,8 +16,10 @@ use wasmtime_wasi_http::p3::bindings::ServicePre;
 use crate::answers::Answers;
 use crate::capabilities::Capabilities;
 use crate::engine::{ComponentError, Engine, EngineOptions};
+use crate::instance::Equipment;
 use crate::linker::link;
 use crate::pool::{Full, Pool};
+use crate::renew::Renewer;
 
 /// The limits of a component.
 #[derive(Clone, Copy, Debug)]
@@ -83,11 +85,16 @@ impl Runtime {
         link(&mut linker).map_err(unfit)?;
         let linked = linker.instantiate_pre(component).map_err(unfit)?;
         let closing = Arc::new(AtomicBool::new(false));
-        let pool = Pool {
+        let equipment = Equipment {
             engine: engine.0.clone(),
-            component: ServicePre::new(linked).map_err(unfit)?,
             capabilities,
             memory: options.engine.instance_memory,
+        };
+        let renewer = Renewer::new(equipment.clone(), linked.clone(), options.request_timeout);
+        let pool = Pool {
+            equipment,
+            component: ServicePre::new(linked).map_err(unfit)?,
+            renewer: renewer.map_err(unfit)?,
             slots: Arc::new(Semaphore::new(options.engine.instances as usize)),
             request_timeout: options.request_timeout,
             closing: closing.clone(),
@@ -159,7 +166,7 @@ fn returned(error: wasmtime::Error) -> Result<Request<WasiBody>, HandleError> {
 }
 
 /// Advances the engine's epoch for as long as it lives, from a thread that no guest can hold.
-fn tick(engine: &wasmtime::Engine) {
+pub(crate) fn tick(engine: &wasmtime::Engine) {
     let engine = engine.weak();
     thread::spawn(move || {
         while let Some(engine) = engine.upgrade() {

@@ -7,6 +7,8 @@
 //! | `/trap` | panics |
 //! | `/wait` | waits for ever, as for an origin |
 //! | others | 204 |
+//!
+//! A ticket to renew says it in the same words; of others there is nothing to renew.
 
 mod bindings;
 
@@ -37,8 +39,14 @@ impl handler::Guest for Guest {
 }
 
 impl origins::Guest for Guest {
-    async fn renew(_: Vec<u8>, _: Refusal) -> Result<Request, String> {
-        Err("there is nothing to renew".to_owned())
+    async fn renew(ticket: Vec<u8>, _: Refusal) -> Result<Request, String> {
+        match ticket.as_slice() {
+            b"/spin" => spin(),
+            b"/eat" => eat(),
+            b"/trap" => panic!("as asked"),
+            b"/wait" => wait().await,
+            _ => Err("there is nothing to renew".to_owned()),
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Responses with bytes from this component's own memory.
 
-use ledge_core::range::{ByteRange, Span};
+use ledge_core::range::{ByteRange, Selection, select};
 
 use crate::bindings::exports::ledge::edge::blobs::{Error, Field, Range};
 use crate::bindings::wasi::http::types::{Fields, Response};
@@ -15,9 +15,10 @@ pub(crate) fn with(
     fields: Vec<Field>,
 ) -> Result<Response, Error> {
     let size = object.bytes.len() as u64;
-    match span(ranges, size)? {
-        None => response(200, fields, object.bytes.to_vec()),
-        Some(span) => {
+    let ranges: Vec<_> = ranges.iter().copied().map(parsed).collect();
+    match select(&ranges, size).ok_or(Error::Unsatisfiable(size))? {
+        Selection::Whole | Selection::Several(_) => response(200, fields, object.bytes.to_vec()),
+        Selection::One(span) => {
             let (Ok(start), Ok(end)) = (usize::try_from(span.start), usize::try_from(span.end))
             else {
                 return Err(Error::TooLarge);
@@ -30,18 +31,6 @@ pub(crate) fn with(
             fields.push(field("content-range", &span.content_range(size)));
             response(206, fields, bytes.to_vec())
         }
-    }
-}
-
-fn span(ranges: &[Range], size: u64) -> Result<Option<Span>, Error> {
-    let mut spans = ranges
-        .iter()
-        .filter_map(|range| parsed(*range).resolve(size));
-    match (ranges.len(), spans.next()) {
-        (0, _) => Ok(None),
-        (_, None) => Err(Error::Unsatisfiable(size)),
-        (1, span) => Ok(span),
-        _ => Ok(None),
     }
 }
 

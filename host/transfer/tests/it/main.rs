@@ -167,13 +167,11 @@ async fn ranges_of_a_cold_object_are_answered_as_their_bytes_come() {
         .fill(&bytes, &[ByteRange::Between(10, 69_999)])
         .await
         .expect("an answer");
-    assert_eq!(
-        early.selection,
-        Selection::One(Span {
-            start: 10,
-            end: 70_000
-        })
-    );
+    let span = Span {
+        start: 10,
+        end: 70_000,
+    };
+    assert_eq!(early.selection, Selection::One(span));
     assert_eq!(body(early).await.expect("the range"), bytes[10..70_000]);
     let last = bench
         .fill(&bytes, &[ByteRange::Last(5)])
@@ -186,6 +184,48 @@ async fn ranges_of_a_cold_object_are_answered_as_their_bytes_come() {
         .await
         .expect_err("no range");
     assert!(matches!(error, FillError::Unsatisfiable(size) if size == SIZE as u64));
+    assert_eq!(bench.origin.requests().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn several_ranges_are_parts_also_of_what_is_still_coming() {
+    let bytes = content();
+    let gate = gate();
+    let steps = vec![
+        ok(SIZE),
+        Step::Send(bytes[..70_000].to_vec()),
+        Step::Wait(gate.clone()),
+        Step::Send(bytes[70_000..].to_vec()),
+    ];
+    let bench = Bench::new(always(steps)).await;
+    let ranges = [ByteRange::Between(10, 69_999), ByteRange::Last(5)];
+    let mut cold = bench.fill(&bytes, &ranges).await.expect("an answer");
+    let mut got = Vec::new();
+    // The first part is there before the second was sent by the origin.
+    while !got.ends_with(&bytes[60_000..70_000]) {
+        let frame = cold.body.frame().await.expect("more").expect("no error");
+        got.extend_from_slice(&frame.into_data().expect("data"));
+    }
+    gate.add_permits(1);
+    got.extend(body(cold).await.expect("the rest"));
+    bench.settled(&bytes).await;
+    let warm = bench.fill(&bytes, &ranges).await.expect("an answer");
+    assert_eq!(warm.outcome, Outcome::Hit);
+    for got in [got, body(warm).await.expect("all of it")] {
+        // A boundary of "--" and 32 characters, the range, an empty line; the bytes; …
+        let boundary = String::from_utf8_lossy(&got[..34]).into_owned();
+        let first = format!("{boundary}\r\nContent-Range: bytes 10-69999/300000\r\n\r\n");
+        let second = format!("\r\n{boundary}\r\nContent-Range: bytes 299995-299999/300000\r\n\r\n");
+        let end = format!("\r\n{boundary}--\r\n");
+        let expected = [
+            first.as_bytes(),
+            &bytes[10..70_000],
+            second.as_bytes(),
+            &bytes[SIZE - 5..],
+            end.as_bytes(),
+        ];
+        assert!(got == expected.concat(), "{} bytes", got.len());
+    }
     assert_eq!(bench.origin.requests().len(), 1);
 }
 
