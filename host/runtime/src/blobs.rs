@@ -255,6 +255,7 @@ fn serve(state: &State, digest: &Digest, answer: Answer, fields: Fields) -> Call
     let (outcome, origin_fields) = match answer.outcome {
         Outcome_::Hit => (Outcome::Hit, Vec::new()),
         Outcome_::Followed => (Outcome::Followed, Vec::new()),
+        Outcome_::Bypass => (Outcome::Bypass, Vec::new()),
         Outcome_::Started => (Outcome::Started, listed(&answer.headers)),
     };
     Ok(respond(state, answer, fields)?.map(|response| Served {
@@ -336,6 +337,7 @@ fn cache_status(outcome: Outcome_) -> HeaderValue {
         Outcome_::Hit => "ledge; hit",
         Outcome_::Started => "ledge; fwd=miss; stored",
         Outcome_::Followed => "ledge; fwd=miss; collapsed",
+        Outcome_::Bypass => "ledge; fwd=miss",
     })
 }
 
@@ -383,5 +385,6 @@ fn failed(error: FillError) -> Error {
         FillError::NoSpace => Error::NoSpace,
         FillError::Unsatisfiable(size) => Error::Unsatisfiable(size),
         FillError::Store(why) | FillError::Request(why) => Error::Other(why),
+        FillError::Abandoned => Error::Other(error.to_string()),
     }
 }

@@ -71,6 +71,19 @@ fn commit_as(store: &BlobStore, digest: &Digest, bytes: &[u8]) -> Object {
     committed.expect("committed")
 }
 
+#[tokio::test]
+async fn what_the_disk_cannot_take_is_held_in_memory_if_it_is_small() {
+    let (_dir, store) = store(1 << 20);
+    let (digest, bytes) = (digest(), Bytes::from_static(b"small"));
+    assert!(store.hold(&digest, &bytes));
+    assert_eq!(store.stat(&digest).await.expect("answered"), Some(5));
+    let found = find(&store, &digest).await;
+    assert_eq!(found.bytes(5).await.expect("read"), bytes);
+    assert!(store.remove(&digest).await.is_ok());
+    assert_eq!(store.stat(&digest).await.expect("answered"), None);
+    assert!(!store.hold(&digest, &Bytes::from(vec![0; 2 << 20])));
+}
+
 async fn find(store: &BlobStore, digest: &Digest) -> Object {
     let found = store.find(digest).await.expect("answered");
     found.expect("stored")

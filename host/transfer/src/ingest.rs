@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use ledge_core::digest::{Algorithm, Digest};
+use ledge_store::StoreError;
 
 use crate::error::FillError;
 use crate::hash::Hasher;
@@ -59,12 +60,18 @@ impl Transfers {
         }))
     }
 
+    /// Stores it. On a full disk it is held in memory, if it is small enough for that.
     async fn keep(&self, bytes: Bytes, digest: Digest) -> Result<(), FillError> {
         let store = self.store().clone();
         let commit = move || {
-            let partial = store.scratch()?;
-            partial.write_at(&bytes, 0)?;
-            partial.commit(&digest, bytes.len() as u64).map(drop)
+            let committed = store.scratch().and_then(|partial| {
+                partial.write_at(&bytes, 0)?;
+                partial.commit(&digest, bytes.len() as u64).map(drop)
+            });
+            match committed {
+                Err(StoreError::NoSpace { .. }) if store.hold(&digest, &bytes) => Ok(()),
+                committed => committed,
+            }
         };
         tokio::task::spawn_blocking(commit)
             .await

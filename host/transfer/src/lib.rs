@@ -9,7 +9,7 @@
 //! | file | its part |
 //! |---|---|
 //! | `transfers` | the table: who starts one, who joins |
-//! | `run` | the life of one, from its turn to its end |
+//! | `run`, `crew`, `ending` | the life of one, from its turn to its end |
 //! | `plan` *(pure)* | who fetches which bytes |
 //! | `courier`, `stream`, `supply` | bring bytes: a claim's, whatever breaks, from the endpoints |
 //! | `writer` | the disk's side: write, hash, verify, commit |
@@ -21,7 +21,9 @@
 mod answer;
 mod counts;
 mod courier;
+mod crew;
 mod direct;
+mod ending;
 mod error;
 mod follow;
 mod hash;

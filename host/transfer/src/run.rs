@@ -6,13 +6,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderMap;
-use ledge_core::digest::Digest;
 use ledge_core::range::ByteRange;
 use ledge_store::{Object, Partial, StoreError};
 use tokio::sync::mpsc;
-use tokio::task::{JoinError, JoinHandle, JoinSet, spawn_blocking};
+use tokio::task::{JoinHandle, JoinSet, spawn_blocking};
 
 use crate::courier::{Load, fill_gaps};
+use crate::crew::{Crew, Done, End, Written};
+use crate::ending::Ending;
 use crate::error::FillError;
 use crate::hash::Hasher;
 use crate::plan::{Plan, piece_end};
@@ -22,7 +23,7 @@ use crate::stream::OriginStream;
 use crate::supply::{Opened, Portion, Supply};
 use crate::transfer::{Head, Rest, Stage, Transfer};
 use crate::transfers::{Inner, Want};
-use crate::turns::{Turn, Waiting};
+use crate::turns::Waiting;
 use crate::writer::{Feed, Full, QUEUE, Unwritten, Writer, full, take_up};
 
 /// How many are sent ahead at a time for one object: lazy pullers read as many
@@ -54,31 +55,6 @@ struct Ground {
     hashed: u64,
 }
 
-/// Who brings bytes ended.
-enum Done {
-    /// One of those who fill gaps: without them nothing becomes whole.
-    Lane(Result<(), FillError>),
-    /// One who was sent ahead; somebody else brings what they did not.
-    Ahead(Result<(), FillError>),
-}
-
-/// Why the bringing ended.
-enum End {
-    Written(Result<Result<Object, Unwritten>, JoinError>),
-    Failed(FillError),
-}
-
-/// The running parts of a transfer.
-struct Crew {
-    couriers: JoinSet<Done>,
-    feed: mpsc::Sender<Feed>,
-    writer: JoinHandle<Result<Object, Unwritten>>,
-    /// Whether all of it is being fetched.
-    whole: bool,
-    pieces: bool,
-    ahead: usize,
-}
-
 impl Job {
     pub(crate) fn new(
         inner: &Arc<Inner>,
@@ -105,7 +81,12 @@ impl Job {
 
     /// Runs to the end. `asks` are what followers want of what is far ahead.
     pub(crate) async fn run(self, place: Waiting, asks: mpsc::Receiver<Range<u64>>) {
-        let ending = Ending::of(&self);
+        let ending = Ending::of(
+            self.inner.clone(),
+            self.supply.clone(),
+            self.want.digest.clone(),
+            self.transfer.clone(),
+        );
         let turn = place.turn().await;
         let stage = self.carry_out(asks).await.unwrap_or_else(Stage::Failed);
         drop(turn);
@@ -343,11 +324,7 @@ impl Job {
     }
 
     /// What becomes of the transfer.
-    fn stage(
-        &self,
-        written: Result<Result<Object, Unwritten>, JoinError>,
-        why: Option<FillError>,
-    ) -> Result<Stage, FillError> {
+    fn stage(&self, written: Written, why: Option<FillError>) -> Result<Stage, FillError> {
         match written {
             Ok(Ok(object)) => Ok(Stage::Stored(object)),
             Ok(Err(Unwritten::Wrong(error))) => Err(error),
@@ -367,122 +344,6 @@ impl Job {
             }
             Ok(Err(Unwritten::Broken)) => Err(why.unwrap_or(FillError::Abandoned)),
             Err(error) => Err(FillError::Store(error.to_string())),
-        }
-    }
-}
-
-impl Crew {
-    fn send_ahead(&mut self, load: Load, turn: Option<Turn>) {
-        self.ahead += 1;
-        let feed = self.feed.clone();
-        self.couriers.spawn(async move {
-            let done = load.bring(&feed).await;
-            drop(turn);
-            Done::Ahead(done)
-        });
-    }
-
-    /// Notes that somebody who brings bytes has ended; the error if the transfer ends with them.
-    fn ended(
-        &mut self,
-        done: Result<Done, JoinError>,
-        transfer: &Transfer,
-    ) -> Result<(), FillError> {
-        let result = match done {
-            Ok(Done::Lane(result)) => return result,
-            Ok(Done::Ahead(result)) => result,
-            Err(error) => return Err(FillError::Store(error.to_string())),
-        };
-        self.ahead -= 1;
-        if let Err(error) = result {
-            if !self.whole {
-                return Err(error);
-            }
-            tracing::info!(%error, "nobody is sent ahead any more");
-            transfer.forget_ranges();
-        }
-        // Whoever was not sent for may be now.
-        transfer.touch();
-        Ok(())
-    }
-
-    /// Ends whoever still runs; the writer's result, and why it came to this.
-    async fn dismiss(
-        mut self,
-        end: End,
-    ) -> (
-        Result<Result<Object, Unwritten>, JoinError>,
-        Option<FillError>,
-    ) {
-        self.couriers.shutdown().await;
-        drop(self.feed);
-        match end {
-            End::Written(written) => (written, None),
-            End::Failed(error) => (self.writer.await, Some(error)),
-        }
-    }
-}
-
-/// Ends a transfer, whatever comes: one that nobody runs any more would be joined for ever.
-struct Ending {
-    inner: Arc<Inner>,
-    supply: Arc<Supply>,
-    digest: Digest,
-    transfer: Arc<Transfer>,
-    has_ended: bool,
-}
-
-impl Ending {
-    fn of(job: &Job) -> Self {
-        Self {
-            inner: job.inner.clone(),
-            supply: job.supply.clone(),
-            digest: job.want.digest.clone(),
-            transfer: job.transfer.clone(),
-            has_ended: false,
-        }
-    }
-
-    fn with(mut self, stage: Stage) {
-        match &stage {
-            Stage::Stored(object) => {
-                self.inner.counters.stored.one();
-                tracing::debug!(digest = %self.digest, size = object.size(), "transfer stored");
-            }
-            Stage::Failed(error) => self.failed(error),
-            _ => self.inner.counters.failed.one(),
-        }
-        self.end(stage);
-    }
-
-    fn failed(&self, error: &FillError) {
-        let digest = &self.digest;
-        self.inner.counters.failed.one();
-        match error {
-            FillError::Abandoned => {
-                tracing::info!(%digest, "transfer stopped, every client left");
-            }
-            FillError::Mismatch(_) => {
-                let from = self.supply.used();
-                tracing::error!(%digest, %error, ?from, "transfer failed, nothing stored");
-                self.inner.counters.mismatched.one();
-                self.inner.suspects.insert(digest.clone(), from);
-            }
-            error => tracing::warn!(%digest, %error, "transfer failed, nothing stored"),
-        }
-    }
-
-    fn end(&mut self, stage: Stage) {
-        self.has_ended = true;
-        self.inner.end(&self.digest, &self.transfer, stage);
-    }
-}
-
-impl Drop for Ending {
-    fn drop(&mut self) {
-        if !self.has_ended {
-            let error = FillError::Store("the transfer was dropped".to_owned());
-            self.end(Stage::Failed(error));
         }
     }
 }

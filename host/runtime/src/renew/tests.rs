@@ -8,7 +8,7 @@ use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use ledge_origin::{Client, ClientOptions, EgressRules, UpstreamEgress};
 use ledge_store::{BlobStore, KeyValue, MemoryKv, StoreOptions};
-use ledge_transfer::{Source, TransferOptions, Transfers};
+use ledge_transfer::{Abandoned, Ranges, Retries, Source, TransferOptions, Transfers};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -136,6 +136,7 @@ fn capabilities(directory: &TempDir, url: &str) -> Capabilities {
     let store = BlobStore::open(&StoreOptions {
         path: directory.path().to_owned(),
         memory: 0,
+        leftovers: Duration::ZERO,
     });
     let rules = EgressRules::new(vec![UpstreamEgress {
         name: "example.org".to_owned(),
@@ -145,7 +146,13 @@ fn capabilities(directory: &TempDir, url: &str) -> Capabilities {
     let client = Client::new(rules, ClientOptions::default()).expect("a client");
     let options = TransferOptions {
         running: 1,
+        running_per_origin: 1,
         waiting: 1,
+        bandwidth: 0,
+        bandwidth_per_origin: 0,
+        abandoned: Abandoned::Keep,
+        ranges: Ranges::Whole,
+        retries: Retries::default(),
     };
     let labels = ["default", "catalog", "volatile"];
     let stores = labels.map(|label| {

@@ -25,6 +25,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use bytes::Bytes;
 use ledge_core::digest::Digest;
 
 use claims::{Claim, Claims};
@@ -93,17 +94,28 @@ impl BlobStore {
         blocking(move || inner.load(&digest)).await
     }
 
+    /// Holds a small object in memory alone, for as long as there is room: what is left to do when
+    /// the disk is full. False if it is too large for that. The caller has verified it.
+    pub fn hold(&self, digest: &Digest, bytes: &Bytes) -> bool {
+        let admitted = self.0.tier.admits(bytes.len() as u64);
+        if admitted {
+            self.0.tier.insert(digest.clone(), bytes.clone());
+        }
+        admitted
+    }
+
     /// The object's size in bytes, if it is stored. It counts as no use, and fills no memory.
     ///
     /// # Errors
     /// [`StoreError::Io`] if the file system does not say.
     pub async fn stat(&self, digest: &Digest) -> Result<Option<u64>, StoreError> {
         let path = self.0.layout.object(digest);
-        blocking(move || {
+        let on_disk = blocking(move || {
             let size = fs::metadata(&path).map(|about| about.len());
             found(size).map_err(StoreError::at(&path))
-        })
-        .await
+        });
+        let held = || self.0.tier.get(digest).map(|bytes| bytes.len() as u64);
+        Ok(on_disk.await?.or_else(held))
     }
 
     /// A new, empty file for the object on its way in. What an earlier one left is removed; who

@@ -1,0 +1,85 @@
+//! The running parts of a transfer: the writer, and whoever brings it bytes.
+
+use ledge_store::Object;
+use tokio::sync::mpsc;
+use tokio::task::{JoinError, JoinHandle, JoinSet};
+
+use crate::courier::Load;
+use crate::error::FillError;
+use crate::transfer::Transfer;
+use crate::turns::Turn;
+use crate::writer::{Feed, Unwritten};
+
+/// What the writer leaves.
+pub(crate) type Written = Result<Result<Object, Unwritten>, JoinError>;
+
+/// Who brings bytes ended.
+pub(crate) enum Done {
+    /// One of those who fill gaps: without them nothing becomes whole.
+    Lane(Result<(), FillError>),
+    /// One who was sent ahead; somebody else brings what they did not.
+    Ahead(Result<(), FillError>),
+}
+
+/// Why the bringing ended.
+pub(crate) enum End {
+    Written(Written),
+    Failed(FillError),
+}
+
+/// The running parts of a transfer.
+pub(crate) struct Crew {
+    pub(crate) couriers: JoinSet<Done>,
+    pub(crate) feed: mpsc::Sender<Feed>,
+    pub(crate) writer: JoinHandle<Result<Object, Unwritten>>,
+    /// Whether all of it is being fetched.
+    pub(crate) whole: bool,
+    pub(crate) pieces: bool,
+    pub(crate) ahead: usize,
+}
+
+impl Crew {
+    pub(crate) fn send_ahead(&mut self, load: Load, turn: Option<Turn>) {
+        self.ahead += 1;
+        let feed = self.feed.clone();
+        self.couriers.spawn(async move {
+            let done = load.bring(&feed).await;
+            drop(turn);
+            Done::Ahead(done)
+        });
+    }
+
+    /// Notes that somebody who brings bytes has ended; the error if the transfer ends with them.
+    pub(crate) fn ended(
+        &mut self,
+        done: Result<Done, JoinError>,
+        transfer: &Transfer,
+    ) -> Result<(), FillError> {
+        let result = match done {
+            Ok(Done::Lane(result)) => return result,
+            Ok(Done::Ahead(result)) => result,
+            Err(error) => return Err(FillError::Store(error.to_string())),
+        };
+        self.ahead -= 1;
+        if let Err(error) = result {
+            if !self.whole {
+                return Err(error);
+            }
+            tracing::info!(%error, "nobody is sent ahead any more");
+            transfer.forget_ranges();
+        }
+        // Whoever was not sent for may be now.
+        transfer.touch();
+        Ok(())
+    }
+
+    /// Ends whoever still runs; the writer's result, and why it came to this.
+    pub(crate) async fn dismiss(mut self, end: End) -> (Written, Option<FillError>) {
+        self.couriers.shutdown().await;
+        drop(self.feed);
+        match end {
+            End::Written(written) => (written, None),
+            End::Failed(error) => (self.writer.await, Some(error)),
+        }
+    }
+}
