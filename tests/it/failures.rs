@@ -20,31 +20,25 @@ async fn a_tampered_blob_is_cut_and_forgotten() -> Result<()> {
     let image = images::layered(400, &[LARGE])?;
     let site = Site::start(&image).await?;
     let object = &image.blobs[0];
-    for act in [
-        Act::Tamper,
-        Act::Truncate(object.bytes.len() / 2),
-        Act::Truncate(0),
-    ] {
-        let what = format!("{act:?}");
-        site.origin
-            .rule(Rule::new(&object.digest, act).method(Method::GET).times(1));
-        site.origin.forget();
-        // An error before the header is as good as a cut after it.
-        match site.blob(&object.digest).await {
-            Ok(answer) => assert!(
-                answer.status >= 500,
-                "{what}: a whole body with status {}",
-                answer.status
-            ),
-            Err(_cut) => {}
-        }
-        assert_eq!(site.origin.count(&Method::GET, &object.digest), 1, "{what}");
-        assert_eq!(
-            files::under(&site.ledge.store().join("blobs")),
-            Vec::<std::path::PathBuf>::new(),
-            "{what}"
-        );
+    site.origin.rule(
+        Rule::new(&object.digest, Act::Tamper)
+            .method(Method::GET)
+            .times(1),
+    );
+    // An error before the header is as good as a cut after it.
+    match site.blob(&object.digest).await {
+        Ok(answer) => assert!(
+            answer.status >= 500,
+            "a whole body with status {}",
+            answer.status
+        ),
+        Err(_cut) => {}
     }
+    assert_eq!(site.origin.count(&Method::GET, &object.digest), 1);
+    assert_eq!(
+        files::under(&site.ledge.store().join("blobs")),
+        Vec::<std::path::PathBuf>::new()
+    );
     is(&site.blob(&object.digest).await?, object)?;
     assert_eq!(
         site.origin.count(&Method::GET, &object.digest),
