@@ -20,13 +20,14 @@ use crate::site::{REPOSITORY, blob, is, manifest};
 /// Which twenty offsets are tried. Another seed tries twenty others.
 const SEED: u64 = 20_260_101;
 
-/// How far apart the hashes are that are noted while a blob comes, and a frame that came after one.
-const CHECKPOINTS: usize = (1 << 20) + (1 << 18);
+/// How far apart the hashes are at most that are noted while a blob comes (a MiB, and up to the end
+/// of a queue of sixteen frames of 64 KiB), and what was sent but not hashed yet (such a queue).
+const CHECKPOINTS: usize = 3 << 20;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_kill_at_any_offset_leaves_nothing_half_there() -> Result<()> {
     let origin = Origin::start().await?;
-    let image = images::layered(500, &[3_000_000, 500_000])?;
+    let image = images::layered(500, &[24_000_000, 500_000])?;
     origin.put(REPOSITORY, "v1", &image);
     let mut random = StdRng::seed_from_u64(SEED);
     let victim = &image.blobs[0];
