@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio_util::task::TaskTracker;
@@ -89,8 +90,7 @@ impl<H: Handler> Server<H> {
     }
 
     fn admit(&self, stream: TcpStream, peer: SocketAddr) {
-        // Answers are written whole; waiting to join small ones costs 40 ms.
-        if stream.set_nodelay(true).is_err() {
+        if tune(&stream).is_err() {
             return;
         }
         if let Ok(permit) = Arc::clone(&self.served).try_acquire_owned() {
@@ -151,4 +151,15 @@ fn is_of_the_client(error: &io::Error) -> bool {
             | io::ErrorKind::ConnectionReset
             | io::ErrorKind::Interrupted
     )
+}
+
+/// How much of what a client does not take yet the kernel holds for it. Without a bound that is
+/// some megabytes a connection, filled at once: many slow clients would cost a fast one its time.
+/// What is on its way is not counted, so a long fat line stays full.
+const UNSENT: u32 = 128 * 1024;
+
+fn tune(stream: &TcpStream) -> io::Result<()> {
+    // Answers are written whole; waiting to join small ones costs 40 ms.
+    stream.set_nodelay(true)?;
+    SockRef::from(stream).set_tcp_notsent_lowat(UNSENT)
 }

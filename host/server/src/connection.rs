@@ -86,6 +86,8 @@ impl<H: Handler> Connection<H> {
                 builder
                     .keep_alive(keep_alive)
                     .max_header_size(header_bytes as usize)
+                    // Of a body, too, no more waits in memory for a slow client, and one frame.
+                    .max_buf_size(header_bytes as usize)
                     // The watchdog does it, without a timer for every request.
                     .header_read_timeout(None);
                 watchdog.guard(builder.serve_connection(io, service)).await;

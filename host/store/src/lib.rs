@@ -19,6 +19,7 @@ mod kv;
 
 pub use blob::{
     BlobStore, Leftover, Object, ObjectBody, OpenError, Partial, StoreError, StoreOptions,
+    read_window,
 };
 pub use kv::{
     KeyValue, KeyValueStore, KvError, MAX_KEY, MAX_VALUE, MemoryKv, OpenKvError, RedbFile,

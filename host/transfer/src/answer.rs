@@ -76,7 +76,12 @@ impl Answer {
             Some(size) => selected(ranges, size, open)?,
             None => (Selection::Whole, open(None)),
         };
-        if selection == Selection::Whole {
+        let all = match &selection {
+            Selection::Whole => true,
+            Selection::One(span) => Some(span.len()) == size,
+            Selection::Several(_) => false,
+        };
+        if all {
             transfer.want_whole();
         }
         Ok(Self {

@@ -4,7 +4,6 @@ use std::fmt;
 use std::fs::File;
 use std::io;
 use std::ops::Range;
-use std::os::unix::fs::FileExt;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -12,6 +11,7 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use ledge_core::digest::Digest;
+use ledge_store::read_window;
 use tokio::sync::watch;
 
 use crate::counts::Counters;
@@ -172,16 +172,10 @@ impl Cursor {
     }
 
     async fn read(&mut self, length: u64) -> io::Result<Bytes> {
-        let file = self.of.file.clone();
+        let file = self.of.file.as_ref();
         let file = file.ok_or_else(|| io::Error::other("the transfer has no file"))?;
-        let at = self.at;
-        let bytes = tokio::task::spawn_blocking(move || {
-            let mut window = vec![0; usize::try_from(length).map_err(io::Error::other)?];
-            file.read_exact_at(&mut window, at)?;
-            io::Result::Ok(Bytes::from(window))
-        })
-        .await??;
-        self.at += length;
+        let bytes = read_window(file, self.at..self.at + length).await?;
+        self.at += bytes.len() as u64;
         Ok(bytes)
     }
 

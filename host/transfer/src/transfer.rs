@@ -62,7 +62,6 @@ pub(crate) struct Rest {
 }
 
 /// What followers wait on.
-#[derive(Clone)]
 pub(crate) struct Progress {
     pub(crate) stage: Stage,
     /// Which bytes are in the partial file.

@@ -10,12 +10,14 @@ mod object;
 mod open;
 mod partial;
 mod tier;
+mod window;
 
 pub use body::ObjectBody;
 pub use error::{OpenError, StoreError};
 pub use leftovers::Leftover;
 pub use object::Object;
 pub use partial::Partial;
+pub use window::read_window;
 
 use std::fmt;
 use std::fs::{self, File};
