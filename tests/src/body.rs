@@ -9,6 +9,7 @@ use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt as _, Full, StreamBody};
 use hyper::body::Frame;
 
+use crate::ending::Ending;
 use crate::gate::Gate;
 
 /// A body of any of the kit's servers.
@@ -48,4 +49,37 @@ pub fn gated(bytes: &Bytes, length: usize, gate: Gate) -> Body {
     );
     let tail = stream::once(async move { gate.pass().await.map(|()| tail) });
     streamed(stream::once(ready(Ok(head))).chain(tail))
+}
+
+/// The first `length` bytes, and then the connection is reset.
+#[must_use]
+pub fn reset(bytes: &Bytes, length: usize, ending: Ending) -> Body {
+    let head = bytes.slice(..length.min(bytes.len()));
+    let reset = stream::once(async move {
+        // One turn for the server to send what it has.
+        tokio::task::yield_now().await;
+        ending.reset();
+        Err(io::ErrorKind::ConnectionReset.into())
+    });
+    streamed(stream::once(ready(Ok(head))).chain(reset))
+}
+
+/// All the bytes, and then the connection is closed, which no header said.
+#[must_use]
+pub fn last(bytes: Bytes, ending: Ending) -> Body {
+    // The header is on its way when the body is asked for.
+    streamed(stream::once(async move {
+        ending.finish();
+        Ok(bytes)
+    }))
+}
+
+/// A body that keeps `guard` until it was sent or given up.
+#[must_use]
+pub fn holding(body: Body, guard: impl Send + 'static) -> Body {
+    body.map_frame(move |frame| {
+        let _held = &guard;
+        frame
+    })
+    .boxed_unsync()
 }

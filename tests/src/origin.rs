@@ -8,14 +8,17 @@ use anyhow::Result;
 use http::{HeaderMap, Method, Request, Response};
 use hyper::body::Incoming;
 use serde_json::json;
+use tokio::sync::watch;
 
-use crate::body::Body;
+use crate::body::{self, Body};
+use crate::ending::Ending;
 use crate::images::{Image, OCI_INDEX, Object};
 use crate::listen::{Listener, Service};
 use crate::script::{Act, Rule};
 
 mod answer;
 mod auth;
+mod range;
 use answer::{Good, JSON, apply, blob, missing};
 pub use auth::Auth;
 
@@ -27,7 +30,11 @@ pub struct Origin {
 }
 
 #[derive(Debug, Clone, Default)]
-struct Shared(Arc<Mutex<State>>);
+struct Shared {
+    state: Arc<Mutex<State>>,
+    /// Answers that are not yet sent, or given up.
+    under_way: watch::Sender<usize>,
+}
 
 #[derive(Debug, Default)]
 struct State {
@@ -36,6 +43,7 @@ struct State {
     rules: Vec<Rule>,
     seen: Vec<Seen>,
     has_referrers: bool,
+    ignores_ranges: bool,
     page: Option<usize>,
     tokens: u64,
     /// Tokens up to this number pass no more.
@@ -143,6 +151,11 @@ impl Origin {
         self.state.lock().has_referrers = true;
     }
 
+    /// From now on gives blobs only whole, and without an ETag.
+    pub fn ignore_ranges(&self) {
+        self.state.lock().ignores_ranges = true;
+    }
+
     /// From now on lists so many tags a page, with `Link`.
     pub fn page(&self, length: usize) {
         self.state.lock().page = Some(length);
@@ -156,6 +169,29 @@ impl Origin {
     /// Takes every rule back.
     pub fn behave(&self) {
         self.state.lock().rules.clear();
+    }
+
+    /// Cuts every answer under way, and refuses connections until it is `up` again.
+    ///
+    /// # Errors
+    /// If somebody else took the port in between.
+    pub async fn down(&self) -> Result<()> {
+        self.listener.down().await
+    }
+
+    /// Takes connections again, on the same port.
+    ///
+    /// # Errors
+    /// If the system refuses.
+    pub async fn up(&self) -> Result<()> {
+        self.listener.up(self.state.clone()).await
+    }
+
+    /// Waits until every answer was sent or given up.
+    pub async fn idle(&self) {
+        let mut under_way = self.state.under_way.subscribe();
+        // The sender lives in `self`, so waiting cannot fail.
+        let _ = under_way.wait_for(|answers| *answers == 0).await;
     }
 
     /// Every request since the start or the last `forget`.
@@ -183,15 +219,34 @@ impl Origin {
 
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Service for Shared {
     async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
+        let under_way = UnderWay::new(&self.under_way);
+        let ending = request.extensions().get::<Ending>().cloned();
         let act = self.lock().record(&request);
         let good = self.lock().answer(&request);
-        apply(act, good).await
+        let answer = apply(act, good, request.headers(), ending.unwrap_or_default()).await;
+        answer.map(|body| body::holding(body, under_way))
+    }
+}
+
+/// Counts an answer from its request to its end.
+struct UnderWay(watch::Sender<usize>);
+
+impl UnderWay {
+    fn new(count: &watch::Sender<usize>) -> Self {
+        count.send_modify(|answers| *answers += 1);
+        Self(count.clone())
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.send_modify(|answers| *answers -= 1);
     }
 }
 
@@ -234,10 +289,10 @@ impl State {
             return missing("NAME_UNKNOWN");
         };
         match kind {
-            "blobs" => repository
-                .blobs
-                .get(reference)
-                .map_or_else(|| missing("BLOB_UNKNOWN"), blob),
+            "blobs" => repository.blobs.get(reference).map_or_else(
+                || missing("BLOB_UNKNOWN"),
+                |object| blob(object, !self.ignores_ranges),
+            ),
             "manifests" => repository
                 .manifests
                 .get(reference)
@@ -327,3 +382,6 @@ fn split(rest: &str) -> (&str, &str, &str) {
     );
     (parts.next().unwrap_or_default(), kind, reference)
 }
+
+#[cfg(test)]
+mod tests;

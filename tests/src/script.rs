@@ -4,7 +4,7 @@ use http::Method;
 
 use crate::gate::Gate;
 
-/// A deviation from a good answer.
+/// A deviation from a good answer. Counts of bytes are of this answer's body, which may be a range.
 #[derive(Debug, Clone)]
 pub enum Act {
     /// Another status, with a body.
@@ -21,6 +21,20 @@ pub enum Act {
     Hold(Gate),
     /// Another Docker-Content-Digest, or none.
     Digest(Option<String>),
+    /// So many bytes, and then a reset.
+    Reset(usize),
+    /// The whole blob with 200, whatever range was asked for.
+    IgnoreRange,
+    /// This Content-Length, whatever the body's is: a longer one is cut, of a shorter one the rest is missing.
+    Length(u64),
+    /// No Content-Length: the body goes in chunks.
+    Chunked,
+    /// Another ETag, or none: with another one, `If-Range` with the former one finds no match.
+    Etag(Option<&'static str>),
+    /// A good answer, and then the connection is closed, which no header said.
+    Close,
+    /// The connection is closed in place of an answer.
+    HangUp,
 }
 
 /// When to act.

@@ -1,12 +1,16 @@
 //! An origin's answers, good ones and scripted ones.
 
 use std::collections::BTreeMap;
+use std::future::{pending, ready};
 
 use bytes::Bytes;
-use http::Response;
+use futures::stream;
+use http::{HeaderMap, Response};
 use serde_json::json;
 
+use super::range::{self, Part};
 use crate::body::{self, Body};
+use crate::ending::Ending;
 use crate::images::Object;
 use crate::script::Act;
 
@@ -18,14 +22,18 @@ pub(super) struct Good {
     status: u16,
     fields: BTreeMap<&'static str, String>,
     body: Bytes,
+    /// `None` if the body is sent in chunks.
+    length: Option<u64>,
 }
 
 impl Good {
     pub(super) fn new(status: u16, media_type: &str, body: impl Into<Bytes>) -> Self {
+        let body = body.into();
         Self {
             status,
             fields: [("content-type", media_type.to_owned())].into(),
-            body: body.into(),
+            length: Some(body.len() as u64),
+            body,
         }
     }
 
@@ -39,10 +47,44 @@ impl Good {
         self
     }
 
+    fn maybe(mut self, name: &'static str, value: Option<&str>) -> Self {
+        self.fields.remove(name);
+        match value {
+            Some(value) => self.field(name, value),
+            None => self,
+        }
+    }
+
+    /// The part of it that the request wants. Only what has a validator is given in parts.
+    pub(super) fn ranged(self, headers: &HeaderMap) -> Self {
+        let Some(etag) = self.fields.get("etag").filter(|_| self.status == 200) else {
+            return self;
+        };
+        let size = self.body.len();
+        match range::part(headers, etag, size) {
+            Part::Whole => self,
+            Part::Span(span) => {
+                let field = format!("bytes {}-{}/{size}", span.start, span.end - 1);
+                let (status, length) = (206, Some(span.len() as u64));
+                let body = self.body.slice(span);
+                Self {
+                    status,
+                    body,
+                    length,
+                    ..self
+                }
+                .field("content-range", &field)
+            }
+            Part::Unsatisfiable => Self::new(416, JSON, r#"{"errors":[{"code":"RANGE_INVALID"}]}"#)
+                .field("content-range", &format!("bytes */{size}")),
+        }
+    }
+
     fn send(self, body: Body) -> Response<Body> {
-        let mut response = Response::builder()
-            .status(self.status)
-            .header("content-length", self.body.len());
+        let mut response = Response::builder().status(self.status);
+        if let Some(length) = self.length {
+            response = response.header("content-length", length);
+        }
         for (name, value) in &self.fields {
             response = response.header(*name, value);
         }
@@ -52,9 +94,15 @@ impl Good {
     }
 }
 
-/// A blob has no media type of its own.
-pub(super) fn blob(object: &Object) -> Good {
-    Good::object(object).field("content-type", "application/octet-stream")
+/// A blob has no media type of its own. With an ETag it may be had in parts.
+pub(super) fn blob(object: &Object, in_parts: bool) -> Good {
+    let good = Good::object(object).field("content-type", "application/octet-stream");
+    if in_parts {
+        good.field("accept-ranges", "bytes")
+            .field("etag", &format!("\"{}\"", object.digest))
+    } else {
+        good
+    }
 }
 
 /// The specification's error.
@@ -66,29 +114,50 @@ pub(super) fn missing(code: &str) -> Good {
     )
 }
 
-/// The answer, after what the script does to it.
-pub(super) async fn apply(act: Option<Act>, mut good: Good) -> Response<Body> {
+/// The answer to a request, after what the script does to it.
+pub(super) async fn apply(
+    act: Option<Act>,
+    whole: Good,
+    headers: &HeaderMap,
+    ending: Ending,
+) -> Response<Body> {
+    let good = match &act {
+        Some(Act::IgnoreRange) => whole,
+        Some(Act::Etag(etag)) => whole.maybe("etag", *etag).ranged(headers),
+        _ => whole.ranged(headers),
+    };
     let bytes = good.body.clone();
     match act {
-        None => good.send(body::full(bytes)),
+        None | Some(Act::IgnoreRange | Act::Etag(_)) => good.send(body::full(bytes)),
         Some(Act::Status(status, text)) => Good::new(status, JSON, text).send(body::full(text)),
         Some(Act::Redirect(to)) => Good::new(307, "text/plain", "")
             .field("location", &to)
             .send(body::full("")),
         Some(Act::Tamper) => good.send(body::full(tampered(&bytes))),
         Some(Act::Truncate(length)) => good.send(body::truncated(&bytes, length)),
+        Some(Act::Reset(length)) => good.send(body::reset(&bytes, length, ending)),
         Some(Act::Stall(length, gate)) => good.send(body::gated(&bytes, length, gate)),
         Some(Act::Hold(gate)) => match gate.pass().await {
             Ok(()) => good.send(body::full(bytes)),
             Err(_) => good.send(body::truncated(&bytes, 0)),
         },
-        Some(Act::Digest(digest)) => {
-            good.fields.remove("docker-content-digest");
-            good.fields
-                .extend(digest.map(|digest| ("docker-content-digest", digest)));
-            good.send(body::full(bytes))
+        Some(Act::Digest(digest)) => good
+            .maybe("docker-content-digest", digest.as_deref())
+            .send(body::full(bytes)),
+        Some(Act::Length(length)) => lengthened(good, Some(length)),
+        Some(Act::Chunked) => lengthened(good, None),
+        Some(Act::Close) => good.send(body::last(bytes, ending)),
+        Some(Act::HangUp) => {
+            ending.close();
+            pending().await
         }
     }
+}
+
+/// The same bytes under another length, which a body that knows its own would contradict.
+fn lengthened(good: Good, length: Option<u64>) -> Response<Body> {
+    let bytes = stream::once(ready(Ok(good.body.clone())));
+    Good { length, ..good }.send(body::streamed(bytes))
 }
 
 fn tampered(bytes: &Bytes) -> Bytes {
