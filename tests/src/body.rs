@@ -30,11 +30,10 @@ pub fn streamed(pieces: impl Stream<Item = io::Result<Bytes>> + Send + 'static) 
 
 /// The first `length` bytes, and then the connection is cut.
 #[must_use]
-pub fn truncated(bytes: &Bytes, length: usize) -> Body {
+pub fn truncated(bytes: &Bytes, length: usize, ending: Ending) -> Body {
     let head = bytes.slice(..length.min(bytes.len()));
-    let cut = stream::once(async {
-        // One turn for the server to send what it has.
-        tokio::task::yield_now().await;
+    let cut = stream::once(async move {
+        ending.sent().await;
         Err(io::ErrorKind::ConnectionReset.into())
     });
     streamed(stream::once(ready(Ok(head))).chain(cut))
@@ -56,8 +55,12 @@ pub fn gated(bytes: &Bytes, length: usize, gate: Gate) -> Body {
 pub fn reset(bytes: &Bytes, length: usize, ending: Ending) -> Body {
     let head = bytes.slice(..length.min(bytes.len()));
     let reset = stream::once(async move {
+<<<<<<< HEAD
         // One turn for the server to send what it has.
         tokio::task::yield_now().await;
+=======
+        ending.sent().await;
+>>>>>>> a1ed96f42a42bdd59eb53ce2846770087e255560
         ending.reset();
         Err(io::ErrorKind::ConnectionReset.into())
     });

@@ -100,6 +100,12 @@ impl Ledge {
         self.address
     }
 
+    /// Its process id.
+    #[must_use]
+    pub fn id(&self) -> i32 {
+        self.process.id()
+    }
+
     /// The folder of its store.
     #[must_use]
     pub fn store(&self) -> PathBuf {

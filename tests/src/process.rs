@@ -7,12 +7,23 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use rustix::process::{Pid, Signal};
+use rustix::process::{Pid, Resource, Signal, getrlimit, setrlimit};
 use tokio::sync::watch;
 
 /// How long a process may take to say that it is ready. Ten times what the
 /// slowest of them (the Docker engine) needs on two busy cores.
 pub const READY: Duration = Duration::from_secs(30);
+
+/// Lets this process, and those that it starts from now on, open as many files as the system allows:
+/// a crowd of clients has a socket for each of its requests, and so has the server.
+///
+/// # Errors
+/// If the system refuses.
+pub fn raise_open_files() -> Result<()> {
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    setrlimit(Resource::Nofile, limit).context("raising the number of open files")
+}
 
 /// A running program. Dropping it kills it, by its id, and waits for its end.
 #[derive(Debug)]

@@ -25,7 +25,7 @@ const HTPASSWD: &str = "puller:$2b$04$qf5ettjVObA5b2FNrt4tAOeMiOQJPu0Mbkb1F98NmP
 #[derive(Debug)]
 pub struct Registry {
     // Ended before its folder is removed.
-    _process: Process,
+    process: Process,
     _folder: TempDir,
     target: Target,
 }
@@ -45,6 +45,18 @@ impl Registry {
     /// # Errors
     /// If it is not installed or does not start.
     pub async fn start(access: Access) -> Result<Self> {
+        Self::launch(access, None).await
+    }
+
+    /// Starts one that mirrors an upstream, whose passwords it does not know.
+    ///
+    /// # Errors
+    /// As `start`; and if the upstream is not there.
+    pub async fn start_mirror(access: Access, upstream: SocketAddr) -> Result<Self> {
+        Self::launch(access, Some(upstream)).await
+    }
+
+    async fn launch(access: Access, upstream: Option<SocketAddr>) -> Result<Self> {
         let program =
             files::program("docker-registry").context("docker-registry is not installed")?;
         let folder = tempfile::Builder::new()
@@ -52,7 +64,7 @@ impl Registry {
             .tempdir()?;
         let config = folder.path().join("config.yml");
         fs::write(folder.path().join("htpasswd"), HTPASSWD)?;
-        fs::write(&config, configuration(&folder, access))?;
+        fs::write(&config, configuration(&folder, access, upstream))?;
         let process = Process::spawn(
             "docker-registry",
             Command::new(program).arg("serve").arg(&config),
@@ -61,7 +73,7 @@ impl Registry {
         let address = address(&line).with_context(|| format!("no address in '{line}'"))?;
         let authorization = (access == Access::Password).then(basic);
         Ok(Self {
-            _process: process,
+            process,
             _folder: folder,
             target: Target {
                 address,
@@ -74,6 +86,12 @@ impl Registry {
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.target.address
+    }
+
+    /// Its process id.
+    #[must_use]
+    pub fn id(&self) -> i32 {
+        self.process.id()
     }
 
     /// Fills it.
@@ -97,7 +115,7 @@ pub fn basic() -> String {
     format!("Basic {}", STANDARD.encode(format!("{USER}:{PASSWORD}")))
 }
 
-fn configuration(folder: &TempDir, access: Access) -> String {
+fn configuration(folder: &TempDir, access: Access, upstream: Option<SocketAddr>) -> String {
     let folder = folder.path().display();
     let auth = match access {
         Access::Open => String::new(),
@@ -105,9 +123,12 @@ fn configuration(folder: &TempDir, access: Access) -> String {
             format!("auth: {{htpasswd: {{realm: test, path: {folder}/htpasswd}}}}\n")
         }
     };
+    let proxy = upstream.map_or_else(String::new, |upstream| {
+        format!("proxy: {{remoteurl: \"http://{upstream}\"}}\n")
+    });
     format!(
         "version: 0.1\nlog: {{level: info, accesslog: {{disabled: true}}}}\n\
-         storage: {{filesystem: {{rootdirectory: {folder}/data}}}}\nhttp: {{addr: \"127.0.0.1:0\"}}\n{auth}"
+         storage: {{filesystem: {{rootdirectory: {folder}/data}}}}\nhttp: {{addr: \"127.0.0.1:0\"}}\n{auth}{proxy}"
     )
 }
 

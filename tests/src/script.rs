@@ -21,7 +21,7 @@ pub enum Act {
     Hold(Gate),
     /// Another Docker-Content-Digest, or none.
     Digest(Option<String>),
-    /// So many bytes, and then a reset.
+    /// So many bytes, and then a reset, which takes what the client's system has not got yet.
     Reset(usize),
     /// The whole blob with 200, whatever range was asked for.
     IgnoreRange,

@@ -3,12 +3,12 @@
 use anyhow::Result;
 
 use crate::build;
-use crate::clients::{self, WRK};
+use crate::clients::{self, DOCKER_REGISTRY, NGINX, WRK};
 use crate::exec;
 use crate::workspace::Workspace;
 
 pub(crate) fn bench(workspace: &Workspace, arguments: &[String]) -> Result<()> {
-    clients::required(workspace, &[WRK])?;
+    clients::required(workspace, &[WRK, DOCKER_REGISTRY, NGINX])?;
     let built = build::build(workspace, &["ledge-bench"])?;
     let mut bench = exec::program(workspace.binary("ledge-bench"));
     built.tell(&mut bench);

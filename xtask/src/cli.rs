@@ -32,7 +32,7 @@ pub(crate) enum Command {
     },
     /// Build, then measure: `bench [CASE…] [--json]`.
     Bench {
-        /// Passed to the benchmark: cases, and `--json` for one object a line.
+        /// Passed to the benchmark: cases, `--json` for one object a line, and what `--help` tells of.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },

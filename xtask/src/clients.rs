@@ -18,6 +18,10 @@ pub(crate) const DOCKER_REGISTRY: Client = Client {
     package: "docker-registry",
     programs: &["docker-registry"],
 };
+pub(crate) const NGINX: Client = Client {
+    package: "nginx",
+    programs: &["nginx"],
+};
 pub(crate) const SKOPEO: Client = Client {
     package: "skopeo",
     programs: &["skopeo"],

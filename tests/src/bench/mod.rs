@@ -1,135 +1,117 @@
-//! The benchmarks' harness: cases, servers, interleaved rounds, and a report.
-//!
-//! Every server answers every case with the same bytes. The rounds go through
-//! all of them in turn, so that a slow minute of the machine is everybody's.
+//! The benchmarks' harness: suites of cases, servers, interleaved rounds, and a report.
 
-use std::net::SocketAddr;
+use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
+use clap::ValueEnum;
 
-use crate::{digest, http};
-
+pub mod board;
+pub mod coalesce;
+pub mod cold;
+pub mod far;
+pub mod faults;
+pub mod first_byte;
 pub mod hyper;
+pub mod load;
+pub mod memory;
+pub mod peers;
+pub mod pull;
+pub mod reader;
 pub mod report;
+pub mod sample;
+pub mod slow_readers;
 pub mod warm;
 pub mod wrk;
 
-/// How many rounds, and how long each case takes in one.
-#[derive(Debug, Clone, Copy)]
-pub struct Plan {
+use board::Series;
+use load::Plan;
+use peers::Kind;
+
+/// What can be measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Suite {
+    /// Manifests and a blob of 1 MiB, all stored: beside bare hyper.
+    Warm,
+    /// Many clients, one cold image, a slow link: whole layers, and then `coalesce-ranges`.
+    Coalesce,
+    /// The same with containerd 2.1's ranges only.
+    CoalesceRanges,
+    /// The first byte of a cold blob, against the origin's own.
+    FirstByte,
+    /// One client, one cold image, against pulling it directly.
+    Cold,
+    /// A fast reader of a cold blob among slow ones, and the memory that they cost.
+    SlowReaders,
+    /// What each fault of an origin does to clients and to the store.
+    Faults,
+}
+
+/// How it is measured.
+#[derive(Debug, Clone)]
+pub struct Options {
     /// At least one.
     pub rounds: u32,
-    /// Seconds a case, server and round.
+    /// Seconds a case, server and round of `warm`.
     pub seconds: u32,
+    /// Without repetition.
+    pub servers: Vec<Kind>,
+    /// Clients of `coalesce`.
+    pub clients: u32,
+    /// Megabytes (10⁶ bytes) of the image of `coalesce`.
+    pub megabytes: u32,
+    /// How many times its ideal time a server may take in `coalesce`.
+    pub patience: u32,
+    /// Mebibytes of the blob of `slow-readers`.
+    pub blob_mib: u32,
 }
 
-/// One kind of request.
-#[derive(Debug, Clone)]
-pub struct Case {
-    /// `manifest-by-tag`
-    pub name: &'static str,
-    /// What is asked for.
-    pub path: String,
-    /// What must come back.
-    pub digest: String,
-    /// Bytes of the body.
-    pub size: u64,
-    /// What is told of it.
-    pub metrics: &'static [Metric],
+/// What a suite came to.
+#[derive(Debug)]
+pub struct Outcome {
+    /// For programs.
+    pub series: Vec<Series>,
+    /// For people.
+    pub table: String,
 }
 
-/// What is measured.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Metric {
-    /// Requests a second.
-    Requests,
-    /// Megabytes (10⁶ bytes) of bodies a second.
-    Throughput,
-}
-
-impl Metric {
-    /// Its name and unit in reports.
-    #[must_use]
-    pub fn labels(self) -> (&'static str, &'static str) {
-        match self {
-            Self::Requests => ("requests", "req/s"),
-            Self::Throughput => ("throughput", "MB/s"),
-        }
-    }
-
-    fn of(self, requests_per_second: f64, case: &Case) -> f64 {
-        match self {
-            Self::Requests => requests_per_second,
-            Self::Throughput => requests_per_second * case.size as f64 / 1e6,
-        }
-    }
-}
-
-/// Something that answers the cases.
-#[derive(Debug, Clone)]
-pub struct Server {
-    /// `ledge`, `hyper`, …
-    pub name: &'static str,
-    /// Where it listens.
-    pub address: SocketAddr,
-}
-
-/// The values of one metric, one a round.
-#[derive(Debug, Clone)]
-pub struct Series {
-    /// The case's name.
-    pub case: &'static str,
-    /// The server's name.
-    pub server: &'static str,
-    /// What was measured.
-    pub metric: Metric,
-    /// In the order of the rounds.
-    pub values: Vec<f64>,
-}
-
-/// Measures every case on every server, `plan.rounds` times.
-///
-/// # Errors
-/// If a server answers wrongly, or `wrk` fails.
-pub async fn measure(cases: &[Case], servers: &[Server], plan: Plan) -> Result<Vec<Series>> {
-    let mut series = Vec::new();
-    for case in cases {
-        for server in servers {
-            check(case, server).await?;
-            let of = |metric| Series {
-                case: case.name,
-                server: server.name,
-                metric,
-                values: Vec::new(),
-            };
-            series.extend(case.metrics.iter().copied().map(of));
-        }
-    }
-    for round in 1..=plan.rounds {
-        eprintln!("round {round} of {}", plan.rounds);
-        for case in cases {
-            for server in servers {
-                let rate = wrk::run(server.address, &case.path, plan.seconds).await?;
-                let own = series
-                    .iter_mut()
-                    .filter(|one| one.case == case.name && one.server == server.name);
-                own.for_each(|one| one.values.push(one.metric.of(rate, case)));
+impl Suite {
+    /// Measures it.
+    ///
+    /// # Errors
+    /// If a server does not start, or what must go right for a comparison goes wrong.
+    pub async fn run(self, options: &Options) -> Result<Outcome> {
+        let series = match self {
+            Self::Warm => {
+                warm::run(Plan {
+                    rounds: options.rounds,
+                    seconds: options.seconds,
+                })
+                .await?
             }
-        }
+            Self::Coalesce => {
+                let mut series = coalesce::run(options, pull::Style::Whole).await?;
+                series.extend(coalesce::run(options, pull::Style::Ranges).await?);
+                series
+            }
+            Self::CoalesceRanges => coalesce::run(options, pull::Style::Ranges).await?,
+            Self::FirstByte => first_byte::run(options).await?,
+            Self::Cold => cold::run(options).await?,
+            Self::SlowReaders => slow_readers::run(options).await?,
+            Self::Faults => return faults::run(options).await,
+        };
+        Ok(Outcome {
+            table: report::table(&series),
+            series,
+        })
     }
-    Ok(series)
 }
 
-/// A benchmark of wrong answers would be none.
-async fn check(case: &Case, server: &Server) -> Result<()> {
-    let answer = http::get(server.address, &case.path).fetch().await?;
-    let got = digest::of(&answer.body);
-    ensure!(
-        answer.status == 200 && got == case.digest,
-        "{} answers {} with {} {got}",
-        server.name,
-        case.name,
-        answer.status
-    );
-    Ok(())
+/// A line of progress, for who waits.
+fn told(case: &str, round: u32, server: &str, what: &str) {
+    eprintln!("{case}: round {round}: {server}: {what}");
+}
+
+/// Seconds with three digits, for progress.
+fn shown(time: Duration) -> String {
+    format!("{:.3} s", time.as_secs_f64())
 }

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::Series;
+use super::board::{Labels, Series};
 
 /// What other servers are compared with.
 const YARDSTICK: &str = "hyper";
@@ -34,42 +34,50 @@ impl Summary {
     }
 }
 
-/// One JSON object a line: `case`, `server`, `metric`, `unit`, `median`, `min`, `max`, `rounds`.
+/// One JSON object a line: `case`, `server`, `metric`, `unit`, `median`, `min`, `max`, `rounds`,
+/// and `fault` where the case has many.
 #[must_use]
 pub fn json(series: &[Series]) -> String {
     let line = |one: &Series| {
         let summary = Summary::of(&one.values)?;
-        let (metric, unit) = one.metric.labels();
-        let line = json!({
-            "case": one.case, "server": one.server, "metric": metric, "unit": unit, "median": round(summary.median),
-            "min": round(summary.min), "max": round(summary.max), "rounds": one.values.len(),
+        let labels = one.metric.labels();
+        let round = |value| round(value, labels.digits);
+        let mut line = json!({
+            "case": one.case, "server": one.server, "metric": labels.name, "unit": labels.unit,
+            "median": round(summary.median), "min": round(summary.min), "max": round(summary.max),
+            "rounds": one.values.len(),
         });
+        if let Some(fault) = one.fault {
+            line["fault"] = fault.into();
+        }
         Some(format!("{line}\n"))
     };
     series.iter().filter_map(line).collect()
 }
 
-/// A table with the ratio of each median to the yardstick's.
+/// A table with the ratio of each median to the yardstick's, if there is one.
 #[must_use]
 pub fn table(series: &[Series]) -> String {
     let mut text = format!(
-        "{:<20} {:<10} {:>12} {:>12} {:>12} {:<6} {:>9}\n",
-        "case", "server", "median", "min", "max", "unit", "to hyper"
+        "{:<20} {:<14} {:<20} {:>12} {:>12} {:>12} {:<8} {:>9}\n",
+        "case", "server", "metric", "median", "min", "max", "unit", "to hyper"
     );
     for one in series {
         let Some(summary) = Summary::of(&one.values) else {
             continue;
         };
-        text.push_str(&format!(
-            "{:<20} {:<10} {:>12.0} {:>12.0} {:>12.0} {:<6} {:>9}\n",
+        let Labels { name, unit, digits } = one.metric.labels();
+        let line = format!(
+            "{:<20} {:<14} {name:<20} {:>12.digits$} {:>12.digits$} {:>12.digits$} {unit:<8} {:>9}",
             one.case,
             one.server,
             summary.median,
             summary.min,
             summary.max,
-            one.metric.labels().1,
             ratio(series, one).map_or_else(String::new, |ratio| format!("{ratio:.2}")),
-        ));
+        );
+        text.push_str(line.trim_end());
+        text.push('\n');
     }
     text
 }
@@ -82,19 +90,20 @@ fn ratio(series: &[Series], one: &Series) -> Option<f64> {
     Some(Summary::of(&one.values)?.median / yardstick.median)
 }
 
-/// More digits than the rounds agree on would be noise.
-fn round(value: f64) -> f64 {
-    (value * 10.0).round() / 10.0
+fn round(value: f64, digits: usize) -> f64 {
+    let tens = (0..digits).fold(1.0, |tens, _| tens * 10.0);
+    (value * tens).round() / tens
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bench::Metric;
+    use crate::bench::board::Metric;
 
     fn series(server: &'static str, values: &[f64]) -> Series {
         Series {
             case: "a-case",
+            fault: None,
             server,
             metric: Metric::Requests,
             values: values.to_vec(),
@@ -145,5 +154,18 @@ mod tests {
             "{}",
             table(&both)
         );
+    }
+
+    #[test]
+    fn every_metric_has_its_own_precision() {
+        let mut one = series("ledge", &[1.000_449]);
+        one.metric = Metric::OriginBytesRatio;
+        one.fault = Some("reset");
+        let line: serde_json::Value =
+            serde_json::from_str(json(&[one]).trim()).expect("one line of JSON");
+        assert_eq!(line["median"], 1.00045);
+        assert_eq!(line["fault"], "reset");
+        assert!((round(57.66, 1) - 57.7).abs() < 1e-9);
+        assert!((round(2.6, 0) - 3.0).abs() < 1e-9);
     }
 }

@@ -5,7 +5,9 @@
 
 use anyhow::{Result, ensure};
 
-use super::{Case, Metric, Plan, Series, Server, hyper, measure};
+use super::board::Series;
+use super::hyper;
+use super::load::{Case, Plan, Rate, Server, measure};
 use crate::config::{Config, Upstream};
 use crate::images::{self, Image, Object};
 use crate::layers::{self, Compression, Layer};
@@ -102,18 +104,18 @@ fn cases(image: &Image) -> Vec<Case> {
     };
     let layer = &image.blobs[0];
     vec![
-        case("manifest-by-tag", manifest("v1"), root, &[Metric::Requests]),
+        case("manifest-by-tag", manifest("v1"), root, &[Rate::Requests]),
         case(
             "manifest-by-digest",
             manifest(&root.digest),
             root,
-            &[Metric::Requests],
+            &[Rate::Requests],
         ),
         case(
             "blob-1MiB",
             format!("/v2/{REPOSITORY}/blobs/{}", layer.digest),
             layer,
-            &[Metric::Requests, Metric::Throughput],
+            &[Rate::Requests, Rate::Throughput],
         ),
     ]
 }

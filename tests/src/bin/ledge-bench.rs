@@ -3,31 +3,59 @@
 use std::net::SocketAddr;
 
 use anyhow::{Context, Result};
-use clap::{Parser, Subcommand};
-use ledge_tests::bench::{Plan, hyper, report, warm};
-use ledge_tests::interrupt;
+use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
+use ledge_tests::bench::peers::Kind;
+use ledge_tests::bench::{Options, Suite, hyper, report};
+use ledge_tests::{interrupt, process};
 
-/// Measures Ledge beside other servers that serve the same bytes.
+/// Measures Ledge beside other servers that do the same work.
 #[derive(Debug, Parser)]
-#[command(name = "ledge-bench", version)]
+#[command(name = "ledge-bench", version, args_conflicts_with_subcommands = true)]
 struct Command {
     #[command(subcommand)]
-    suite: Suite,
-    /// Print one JSON object a line, and the table to standard error.
-    #[arg(long, global = true)]
+    hidden: Option<Hidden>,
+    #[command(flatten)]
+    bench: Bench,
+}
+
+#[derive(Debug, Args)]
+struct Bench {
+    /// What to measure; all of it if nothing is named.
+    #[arg(value_enum)]
+    cases: Vec<Suite>,
+    /// Print one JSON object a line, and the tables to standard error.
+    #[arg(long)]
     json: bool,
-    /// How often every case is measured.
-    #[arg(long, global = true, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
+    /// How often every case is measured; `coalesce` takes at most 3 rounds, and others than Ledge one.
+    #[arg(long, default_value_t = 5, value_parser = value_parser!(u32).range(1..))]
     rounds: u32,
-    /// Seconds a case, server and round.
-    #[arg(long, global = true, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
+    /// Seconds a case, server and round of `warm`.
+    #[arg(long, default_value_t = 5, value_parser = value_parser!(u32).range(1..))]
     seconds: u32,
+    /// Which mirrors are measured; `warm` has its own.
+    #[arg(
+        long,
+        value_enum,
+        value_delimiter = ',',
+        default_value = "ledge,nginx,distribution"
+    )]
+    servers: Vec<Kind>,
+    /// Clients of `coalesce`.
+    #[arg(long, default_value_t = 200, value_parser = value_parser!(u32).range(1..))]
+    clients: u32,
+    /// Megabytes of the image of `coalesce`.
+    #[arg(long, default_value_t = 200, value_parser = value_parser!(u32).range(1..=4000))]
+    megabytes: u32,
+    /// How many times the link's own time a mirror may take in `coalesce`.
+    #[arg(long, default_value_t = 15, value_parser = value_parser!(u32).range(1..))]
+    patience: u32,
+    /// Mebibytes of the blob of `slow-readers`.
+    #[arg(long, default_value_t = 512, value_parser = value_parser!(u32).range(1..=4000))]
+    blob_mib: u32,
 }
 
 #[derive(Debug, Subcommand)]
-enum Suite {
-    /// Manifests and a blob of 1 MiB, all stored: beside bare hyper.
-    Warm,
+enum Hidden {
     /// Serves what another server serves.
     #[command(name = hyper::MODE, hide = true)]
     ServeHyper {
@@ -41,21 +69,101 @@ enum Suite {
 #[tokio::main]
 async fn main() -> Result<()> {
     let command = Command::parse();
-    let plan = Plan {
-        rounds: command.rounds,
-        seconds: command.seconds,
-    };
-    match command.suite {
-        Suite::ServeHyper { from, paths } => hyper::serve(from, &paths).await.context("serving"),
-        Suite::Warm => {
-            let series = interrupt::or(warm::run(plan)).await?;
-            if command.json {
-                eprint!("{}", report::table(&series));
-                print!("{}", report::json(&series));
-            } else {
-                print!("{}", report::table(&series));
-            }
-            Ok(())
+    match command.hidden {
+        Some(Hidden::ServeHyper { from, paths }) => {
+            hyper::serve(from, &paths).await.context("serving")
         }
+        None => interrupt::or(bench(command.bench)).await,
+    }
+}
+
+/// Each case is printed when it is done: an hour's work is not lost with its last minute.
+async fn bench(bench: Bench) -> Result<()> {
+    process::raise_open_files()?;
+    let options = Options {
+        rounds: bench.rounds,
+        seconds: bench.seconds,
+        servers: unique(bench.servers),
+        clients: bench.clients,
+        megabytes: bench.megabytes,
+        patience: bench.patience,
+        blob_mib: bench.blob_mib,
+    };
+    for suite in suites(bench.cases) {
+        let outcome = suite.run(&options).await?;
+        if bench.json {
+            eprint!("{}", outcome.table);
+            print!("{}", report::json(&outcome.series));
+        } else {
+            print!("{}", outcome.table);
+        }
+    }
+    Ok(())
+}
+
+/// Without what is named twice; `coalesce` has the ranges in it.
+fn suites(named: Vec<Suite>) -> Vec<Suite> {
+    let all = if named.is_empty() {
+        Suite::value_variants().to_vec()
+    } else {
+        unique(named)
+    };
+    let has_ranges = all.contains(&Suite::Coalesce);
+    all.into_iter()
+        .filter(|suite| !(has_ranges && *suite == Suite::CoalesceRanges))
+        .collect()
+}
+
+fn unique<T: PartialEq>(named: Vec<T>) -> Vec<T> {
+    let mut kept = Vec::new();
+    for one in named {
+        if !kept.contains(&one) {
+            kept.push(one);
+        }
+    }
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    fn parsed(words: &[&str]) -> Command {
+        Command::try_parse_from([&["ledge-bench"], words].concat()).expect("parses")
+    }
+
+    #[test]
+    fn cases_and_options_are_told_apart_from_the_hidden_mode() {
+        Command::command().debug_assert();
+        let command = parsed(&[
+            "coalesce",
+            "first-byte",
+            "--servers",
+            "ledge,nginx",
+            "--json",
+        ]);
+        assert!(command.hidden.is_none());
+        assert_eq!(command.bench.cases, [Suite::Coalesce, Suite::FirstByte]);
+        assert_eq!(command.bench.servers, [Kind::Ledge, Kind::Nginx]);
+        let all = parsed(&[]).bench;
+        assert_eq!((all.cases.len(), all.servers.len()), (0, 3));
+        assert!(
+            parsed(&["serve-hyper", "127.0.0.1:1", "/a"])
+                .hidden
+                .is_some()
+        );
+        Command::try_parse_from(["ledge-bench", "nonsense"]).expect_err("no case");
+    }
+
+    #[test]
+    fn nothing_is_measured_twice() {
+        assert_eq!(suites(vec![Suite::Warm, Suite::Warm]), [Suite::Warm]);
+        let both = vec![Suite::CoalesceRanges, Suite::Coalesce];
+        assert_eq!(suites(both), [Suite::Coalesce]);
+        assert_eq!(suites(vec![Suite::CoalesceRanges]), [Suite::CoalesceRanges]);
+        assert!(!suites(Vec::new()).contains(&Suite::CoalesceRanges));
+        assert!(suites(Vec::new()).contains(&Suite::Warm));
     }
 }

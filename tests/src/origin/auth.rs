@@ -11,6 +11,8 @@ pub enum Auth {
     /// Nothing.
     #[default]
     None,
+    /// Nothing, but the base path `/v2/` says 401 as the large registries do, by Basic authentication.
+    Ping,
     /// `Basic user:password`.
     Basic(String),
     /// A token of the endpoint at `realm`.
@@ -35,6 +37,9 @@ impl Auth {
         let given = authorization(headers);
         match self {
             Self::None => None,
+            Self::Ping => repository
+                .is_empty()
+                .then(|| "Basic realm=\"test\"".to_owned()),
             Self::Basic(credentials) => {
                 (given != basic(credentials)).then(|| "Basic realm=\"test\"".to_owned())
             }

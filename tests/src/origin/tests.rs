@@ -73,6 +73,23 @@ async fn bodies_lie_about_their_length_or_break() -> Result<()> {
     Ok(())
 }
 
+#[tokio::test]
+async fn bytes_before_a_cut_arrive() -> Result<()> {
+    let origin = Origin::start().await?;
+    let blob = Object::new("", vec![7; 6 << 20]);
+    origin.put_blob("a", &blob);
+    // More than the system holds between the two; what it holds is lost in a reset.
+    for (act, count) in [(Act::Truncate(5 << 20), 5 << 20), (Act::Reset(1000), 1000)] {
+        let what = format!("{act:?}");
+        origin.rule(Rule::new(&blob.digest, act).times(1));
+        let mut cut = get(&origin, &blob).send().await?;
+        let all = cut.at_least(count).await.expect(&what);
+        assert!(all == blob.bytes.slice(..count), "{what}");
+        cut.chunk().await.expect_err(&what);
+    }
+    Ok(())
+}
+
 /// One connection, on which a second request can be tried.
 #[tokio::test]
 async fn a_connection_is_closed_without_a_word() -> Result<()> {
