@@ -1,0 +1,1 @@
+//! How many transfers run, and who goes first.
