@@ -1,12 +1,16 @@
 //! The miss path, in process, against origins that are scripted byte for byte.
 
+mod abandoned;
 mod bench;
 mod coalesce;
 mod endpoints;
+mod full_disk;
 mod good;
 mod ingest;
+mod lazy;
 mod limits;
 mod origin;
 mod ranges;
+mod restart;
 mod resume;
 mod truth;
