@@ -59,7 +59,8 @@ impl Ending {
                 let from = self.supply.used();
                 tracing::error!(%digest, %error, ?from, "transfer failed, nothing stored");
                 self.inner.counters.mismatched.one();
-                self.inner.suspects.insert(digest.clone(), from);
+                let suspects = self.supply.suspects();
+                self.inner.suspects.insert(digest.clone(), suspects);
             }
             error => tracing::warn!(%digest, %error, "transfer failed, nothing stored"),
         }

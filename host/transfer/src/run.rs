@@ -264,8 +264,14 @@ impl Job {
         if crew.ahead >= AHEAD {
             return;
         }
-        let Some(turn) = self.inner.turns.try_turn(self.origin()) else {
-            return;
+        // The transfer's own turn is for one of them, while nobody fills gaps.
+        let turn = if crew.whole || crew.ahead > 0 {
+            let Some(turn) = self.inner.turns.try_turn(self.origin()) else {
+                return;
+            };
+            Some(turn)
+        } else {
+            None
         };
         let transfer = &self.transfer;
         let Some(span) = transfer.plan().wanted(asked.start, asked.end) else {
@@ -275,7 +281,7 @@ impl Job {
         let (supply, counters) = (self.supply.clone(), self.inner.counters.clone());
         let stream = OriginStream::from(supply, counters, span.start).impatient();
         let claim = transfer.claim(span);
-        crew.send_ahead(Load { claim, stream }, Some(turn));
+        crew.send_ahead(Load { claim, stream }, turn);
     }
 
     /// Stays with the transfer until it is written, fails, or is left by everybody.

@@ -141,6 +141,16 @@ impl Supply {
         used.iter().filter_map(authority).collect()
     }
 
+    /// Whom to ask last after wrong bytes: who brought some. If all did, only who was asked
+    /// first, so that another one begins the next time.
+    pub(crate) fn suspects(&self) -> Vec<String> {
+        let mut used = self.used();
+        if used.len() == self.endpoints.len() {
+            used.truncate(1);
+        }
+        used
+    }
+
     /// Waits until `length` more bytes of an endpoint may pass.
     pub(crate) async fn pace(&self, endpoint: usize, length: usize) {
         if let Some(endpoint) = self.endpoints.get(endpoint) {

@@ -245,6 +245,8 @@ impl Inner {
             Stage::Asking | Stage::Receiving | Stage::Verified => outcome,
         };
         let head = transfer.head().ok_or_else(dropped)?;
+        // Without a file it will be unkept, though that may not be said yet.
+        let outcome = head.file.as_ref().map_or(Outcome::Bypass, |_| outcome);
         if outcome == Outcome::Bypass {
             self.counters.unkept.one();
         }
