@@ -1,5 +1,7 @@
 //! The running parts of a transfer: the writer, and whoever brings it bytes.
 
+use std::sync::Arc;
+
 use ledge_store::Object;
 use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinHandle, JoinSet};
@@ -7,7 +9,7 @@ use tokio::task::{JoinError, JoinHandle, JoinSet};
 use crate::courier::Load;
 use crate::error::FillError;
 use crate::transfer::Transfer;
-use crate::turns::Turn;
+use crate::turns::{Turn, Waiting};
 use crate::writer::{Feed, Unwritten};
 
 /// What the writer leaves.
@@ -38,14 +40,29 @@ pub(crate) struct Crew {
     pub(crate) ahead: usize,
 }
 
+/// The right to bring bytes, or a place in the queue for it. Who brings holds it, and nobody
+/// else: a transfer that waits for its readers takes no turn from others.
+pub(crate) enum Pass {
+    Has(Arc<Turn>),
+    Waits(Waiting),
+}
+
+impl Pass {
+    pub(crate) async fn turn(self) -> Arc<Turn> {
+        match self {
+            Self::Has(turn) => turn,
+            Self::Waits(place) => Arc::new(place.turn().await),
+        }
+    }
+}
+
 impl Crew {
-    pub(crate) fn send_ahead(&mut self, load: Load, turn: Option<Turn>) {
+    pub(crate) fn send_ahead(&mut self, load: Load, pass: Pass) {
         self.ahead += 1;
         let feed = self.feed.clone();
         self.couriers.spawn(async move {
-            let done = load.bring(&feed).await;
-            drop(turn);
-            Done::Ahead(done)
+            let _turn = pass.turn().await;
+            Done::Ahead(load.bring(&feed).await)
         });
     }
 

@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, JoinSet, spawn_blocking};
 
 use crate::courier::{Load, fill_gaps};
-use crate::crew::{Crew, Done, End, Written};
+use crate::crew::{Crew, Done, End, Pass, Written};
 use crate::ending::Ending;
 use crate::error::FillError;
 use crate::hash::Hasher;
@@ -22,8 +22,8 @@ use crate::source::Source;
 use crate::stream::OriginStream;
 use crate::supply::{Opened, Portion, Supply};
 use crate::transfer::{Head, Rest, Stage, Transfer};
-use crate::transfers::{Inner, Want};
-use crate::turns::Waiting;
+use crate::transfers::{Inner, RETRY_AFTER, Want};
+use crate::turns::{Turn, Waiting};
 use crate::writer::{Feed, Full, QUEUE, Unwritten, Writer, full, take_up};
 
 /// How many are sent ahead at a time for one object: lazy pullers read as many
@@ -88,12 +88,16 @@ impl Job {
             self.transfer.clone(),
         );
         let turn = place.turn().await;
-        let stage = self.carry_out(asks).await.unwrap_or_else(Stage::Failed);
-        drop(turn);
+        let stage = self.carry_out(turn, asks).await;
+        let stage = stage.unwrap_or_else(Stage::Failed);
         ending.with(stage);
     }
 
-    async fn carry_out(self, asks: mpsc::Receiver<Range<u64>>) -> Result<Stage, FillError> {
+    async fn carry_out(
+        self,
+        turn: Turn,
+        asks: mpsc::Receiver<Range<u64>>,
+    ) -> Result<Stage, FillError> {
         // Another transfer may have ended between the caller's look and this start.
         if let Some(object) = self.inner.store.find(&self.want.digest).await? {
             return Ok(Stage::Stored(object));
@@ -111,7 +115,7 @@ impl Job {
                 return Err(error);
             }
         };
-        let crew = self.begin(ground, opened, size);
+        let crew = self.begin(turn, ground, opened, size);
         self.attend(crew, asks).await
     }
 
@@ -162,7 +166,7 @@ impl Job {
     }
 
     /// Starts the writer and whoever brings bytes; followers may answer.
-    fn begin(&self, ground: Ground, opened: Opened, size: Option<u64>) -> Crew {
+    fn begin(&self, turn: Turn, ground: Ground, opened: Opened, size: Option<u64>) -> Crew {
         let transfer = &self.transfer;
         *transfer.plan() = Plan::new(ground.hashed, size);
         let asked_range = self.range.is_some() || ground.hashed > 0;
@@ -183,10 +187,11 @@ impl Job {
         let claim = transfer.claim(opened.span.clone());
         let stream = OriginStream::of(self.supply.clone(), self.inner.counters.clone(), opened);
         let load = Load { claim, stream };
+        let pass = Pass::Has(Arc::new(turn));
         if crew.whole {
-            self.fill_gaps(&mut crew, Some(load));
+            self.fill_gaps(&mut crew, Some(load), pass);
         } else {
-            crew.send_ahead(load, None);
+            crew.send_ahead(load, pass);
         }
         crew
     }
@@ -244,44 +249,65 @@ impl Job {
     }
 
     /// From now on the object is fetched whole.
-    fn fill_gaps(&self, crew: &mut Crew, first: Option<Load>) {
+    fn fill_gaps(&self, crew: &mut Crew, mut first: Option<Load>, pass: Pass) {
         crew.whole = true;
-        let lanes = if crew.pieces { LANES } else { 1 };
-        let mut first = first;
-        for _ in 0..lanes {
-            let (transfer, feed, first) = (self.transfer.clone(), crew.feed.clone(), first.take());
-            let (supply, counters) = (self.supply.clone(), self.inner.counters.clone());
-            let stream = move |at| OriginStream::from(supply.clone(), counters.clone(), at);
-            let pieces = crew.pieces;
-            crew.couriers.spawn(async move {
-                Done::Lane(fill_gaps(transfer, first, pieces, feed, stream).await)
-            });
+        match pass {
+            Pass::Has(turn) if crew.pieces => {
+                for _ in 0..LANES {
+                    self.fill_lane(crew, first.take(), Pass::Has(turn.clone()));
+                }
+            }
+            pass => self.fill_lane(crew, first, pass),
         }
     }
 
-    /// Sends somebody for bytes far ahead, if they are still wanted and there is a turn.
-    fn send_ahead(&self, crew: &mut Crew, asked: &Range<u64>) {
+    fn fill_lane(&self, crew: &mut Crew, first: Option<Load>, pass: Pass) {
+        let (transfer, feed, pieces) = (self.transfer.clone(), crew.feed.clone(), crew.pieces);
+        let (supply, counters) = (self.supply.clone(), self.inner.counters.clone());
+        let stream = move |at| OriginStream::from(supply.clone(), counters.clone(), at);
+        crew.couriers.spawn(async move {
+            let _turn = pass.turn().await;
+            Done::Lane(fill_gaps(transfer, first, pieces, feed, stream).await)
+        });
+    }
+
+    /// Somebody wants all of an object of which only ranges were fetched.
+    fn begin_whole(&self, crew: &mut Crew) -> Result<(), FillError> {
+        let pass = self.queue()?;
+        self.fill_gaps(crew, None, pass);
+        Ok(())
+    }
+
+    /// Sends somebody for bytes far ahead, if they are still wanted and there is a turn: at
+    /// once, where others bring the same bytes later; else whenever it comes.
+    fn send_ahead(&self, crew: &mut Crew, asked: &Range<u64>) -> Result<(), FillError> {
         if crew.ahead >= AHEAD {
-            return;
+            return Ok(());
         }
-        // The transfer's own turn is for one of them, while nobody fills gaps.
-        let turn = if crew.whole || crew.ahead > 0 {
-            let Some(turn) = self.inner.turns.try_turn(self.origin()) else {
-                return;
-            };
-            Some(turn)
-        } else {
-            None
+        let Some(span) = self.transfer.plan().wanted(asked.start, asked.end) else {
+            return Ok(());
         };
-        let transfer = &self.transfer;
-        let Some(span) = transfer.plan().wanted(asked.start, asked.end) else {
-            return;
+        let pass = if crew.whole {
+            let Some(turn) = self.inner.turns.try_turn(self.origin()) else {
+                return Ok(());
+            };
+            Pass::Has(Arc::new(turn))
+        } else {
+            self.queue()?
         };
         self.inner.counters.sides.one();
         let (supply, counters) = (self.supply.clone(), self.inner.counters.clone());
         let stream = OriginStream::from(supply, counters, span.start).impatient();
-        let claim = transfer.claim(span);
-        crew.send_ahead(Load { claim, stream }, turn);
+        let claim = self.transfer.claim(span);
+        crew.send_ahead(Load { claim, stream }, pass);
+        Ok(())
+    }
+
+    fn queue(&self) -> Result<Pass, FillError> {
+        let place = self.inner.turns.enter(self.origin());
+        place
+            .map(Pass::Waits)
+            .map_err(|_| FillError::Busy(RETRY_AFTER))
     }
 
     /// Stays with the transfer until it is written, fails, or is left by everybody.
@@ -291,17 +317,16 @@ impl Job {
         mut asks: mpsc::Receiver<Range<u64>>,
     ) -> Result<Stage, FillError> {
         let end = loop {
-            tokio::select! {
+            let went_on = tokio::select! {
                 biased;
                 written = &mut crew.writer => break End::Written(written),
                 Some(asked) = asks.recv() => self.send_ahead(&mut crew, &asked),
-                Some(done) = crew.couriers.join_next() => {
-                    if let Err(error) = crew.ended(done, &self.transfer) {
-                        break End::Failed(error);
-                    }
-                }
-                () = self.transfer.whole_wanted(), if !crew.whole => self.fill_gaps(&mut crew, None),
-                () = self.abandoned(crew.whole) => break End::Failed(FillError::Abandoned),
+                Some(done) = crew.couriers.join_next() => crew.ended(done, &self.transfer),
+                () = self.transfer.whole_wanted(), if !crew.whole => self.begin_whole(&mut crew),
+                () = self.abandoned(crew.whole) => Err(FillError::Abandoned),
+            };
+            if let Err(error) = went_on {
+                break End::Failed(error);
             }
         };
         let (written, why) = crew.dismiss(end).await;

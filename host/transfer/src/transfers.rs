@@ -70,7 +70,7 @@ struct Running {
 
 /// Seconds after which a caller that found every place taken asks again: long
 /// enough for some transfers to end, short enough for a client to wait.
-const RETRY_AFTER: u32 = 5;
+pub(crate) const RETRY_AFTER: u32 = 5;
 
 /// How many digests' suspects are remembered, and for how long: until the origin's
 /// operators have mended it, or its caches forgot.
