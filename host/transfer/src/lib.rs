@@ -9,7 +9,7 @@
 //! | file | its part |
 //! |---|---|
 //! | `transfers` | the table: who starts one, who joins |
-//! | `run`, `crew`, `ending` | the life of one, from its turn to its end |
+//! | `run`, `ground`, `crew`, `ending` | the life of one, from its turn to its end |
 //! | `plan` *(pure)* | who fetches which bytes |
 //! | `courier`, `stream`, `supply` | bring bytes: a claim's, whatever breaks, from the endpoints |
 //! | `writer` | the disk's side: write, hash, verify, commit |
@@ -26,6 +26,7 @@ mod direct;
 mod ending;
 mod error;
 mod follow;
+mod ground;
 mod hash;
 mod ingest;
 mod multipart;

@@ -1,20 +1,21 @@
 //! The life of one transfer, from its turn to its end.
 
+use std::fs::File;
 use std::future::pending;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::HeaderMap;
 use ledge_core::range::ByteRange;
-use ledge_store::{Object, Partial, StoreError};
+use ledge_store::Partial;
 use tokio::sync::mpsc;
-use tokio::task::{JoinHandle, JoinSet, spawn_blocking};
+use tokio::task::{JoinSet, spawn_blocking};
 
 use crate::courier::{Load, fill_gaps};
 use crate::crew::{Crew, Done, End, Pass, Written};
 use crate::ending::Ending;
 use crate::error::FillError;
+use crate::ground::{Left, Site};
 use crate::hash::Hasher;
 use crate::plan::{Plan, piece_end};
 use crate::room::Reserved;
@@ -24,7 +25,7 @@ use crate::supply::{Opened, Portion, Supply};
 use crate::transfer::{Head, Rest, Stage, Transfer};
 use crate::transfers::{Inner, RETRY_AFTER, Want};
 use crate::turns::{Turn, Waiting};
-use crate::writer::{Feed, Full, QUEUE, Unwritten, Writer, full, take_up};
+use crate::writer::{QUEUE, Unwritten, Writer};
 
 /// How many are sent ahead at a time for one object: lazy pullers read as many
 /// ranges in parallel, and an origin bears as many connections from one client.
@@ -48,9 +49,10 @@ pub(crate) struct Job {
     transfer: Arc<Transfer>,
 }
 
-/// What was left by an earlier transfer, or the beginning of a new one.
-struct Ground {
-    partial: Option<Partial>,
+/// The file that the bytes go to.
+struct Desk {
+    partial: Partial,
+    reserved: Reserved,
     hasher: Hasher,
     hashed: u64,
 }
@@ -102,51 +104,47 @@ impl Job {
         if let Some(object) = self.inner.store.find(&self.want.digest).await? {
             return Ok(Stage::Stored(object));
         }
-        let ground = self.ground().await;
-        let opened = self.supply.open(self.portion(ground.hashed)).await;
-        let agreed = opened.and_then(|opened| {
-            let size = agreed_size(self.want.size, opened.size)?;
-            Ok((opened, size))
-        });
-        let (opened, size) = match agreed {
-            Ok(agreed) => agreed,
+        self.inner.counters.started.one();
+        let digest = &self.want.digest;
+        let left = Left::find(&self.inner, digest).await;
+        let (hasher, hashed) = (left.hasher, left.hashed);
+        // Beside the request: the file is there before the answer is.
+        let (opened, site) = tokio::join!(
+            self.open(self.portion(hashed)),
+            Site::choose(&self.inner, digest, left.partial)
+        );
+        let (opened, size) = match opened {
+            Ok(opened) => opened,
             Err(error) => {
-                ground.leave();
+                site.into_iter().for_each(Site::leave);
                 return Err(error);
             }
         };
-        let crew = self.begin(turn, ground, opened, size);
-        self.attend(crew, asks).await
+        let need = size.map_or(0, |size| size.saturating_sub(hashed));
+        match site.and_then(|site| site.reserve(&self.inner, need)) {
+            Ok((partial, reserved)) => {
+                let desk = Desk {
+                    partial,
+                    reserved,
+                    hasher,
+                    hashed,
+                };
+                let crew = self.begin(turn, desk, opened, size);
+                self.attend(crew, asks).await
+            }
+            Err(error) => {
+                self.publish(&opened, size, None, 0);
+                let hasher = Hasher::new(digest.algorithm());
+                Ok(self.unkept(&error, hasher, 0))
+            }
+        }
     }
 
-    /// What an earlier transfer left, as far as it is right.
-    async fn ground(&self) -> Ground {
-        let (store, digest) = (self.inner.store.clone(), self.want.digest.clone());
-        let hasher = Hasher::new(digest.algorithm());
-        let left = blocking(move || match store.resume(&digest)? {
-            Some(left) => take_up(left.partial, &left.marks, hasher).map(Some),
-            None => Ok(None),
-        });
-        let left = left.await.unwrap_or_else(|error| {
-            tracing::warn!(digest = %self.want.digest, %error, "nothing can be taken up");
-            None
-        });
-        let Some((partial, hasher, hashed)) = left else {
-            return Ground {
-                partial: None,
-                hasher: Hasher::new(self.want.digest.algorithm()),
-                hashed: 0,
-            };
-        };
-        if hashed > 0 {
-            self.inner.counters.taken_up.one();
-            tracing::info!(digest = %self.want.digest, at = hashed, "a transfer is taken up where it stopped");
-        }
-        Ground {
-            partial: Some(partial),
-            hasher,
-            hashed,
-        }
+    /// The first endpoint's answer, and the object's size as it and the caller say.
+    async fn open(&self, portion: Portion) -> Result<(Opened, Option<u64>), FillError> {
+        let opened = self.supply.open(portion).await?;
+        let size = agreed_size(self.want.size, opened.size)?;
+        Ok((opened, size))
     }
 
     /// What the first request asks for: what the caller waits for, or where an earlier
@@ -166,20 +164,29 @@ impl Job {
     }
 
     /// Starts the writer and whoever brings bytes; followers may answer.
-    fn begin(&self, turn: Turn, ground: Ground, opened: Opened, size: Option<u64>) -> Crew {
+    fn begin(&self, turn: Turn, desk: Desk, opened: Opened, size: Option<u64>) -> Crew {
         let transfer = &self.transfer;
-        *transfer.plan() = Plan::new(ground.hashed, size);
-        let asked_range = self.range.is_some() || ground.hashed > 0;
+        *transfer.plan() = Plan::new(desk.hashed, size);
+        self.publish(&opened, size, Some(desk.partial.file()), desk.hashed);
+        let asked_range = self.range.is_some() || desk.hashed > 0;
         if asked_range && !opened.ranged {
             transfer.forget_ranges();
         }
         let pieces = opened.ranged && self.range.is_some();
         let (feed, queue) = mpsc::channel(QUEUE);
-        let headers = Arc::new(opened.headers.clone());
+        let writer = Writer {
+            digest: self.want.digest.clone(),
+            size,
+            partial: desk.partial,
+            hasher: desk.hasher,
+            hashed: desk.hashed,
+            transfer: transfer.clone(),
+            reserved: desk.reserved,
+        };
         let mut crew = Crew {
             couriers: JoinSet::new(),
             feed,
-            writer: self.write(ground, size, headers, queue),
+            writer: spawn_blocking(move || writer.run(queue)),
             whole: !pieces || size.is_none_or(|size| self.inner.options.ranges.fetch_whole(size)),
             pieces,
             ahead: 0,
@@ -196,56 +203,14 @@ impl Job {
         crew
     }
 
-    /// Starts the writer. Where there is no room for the object, followers get it themselves.
-    fn write(
-        &self,
-        ground: Ground,
-        size: Option<u64>,
-        headers: Arc<HeaderMap>,
-        queue: mpsc::Receiver<Feed>,
-    ) -> JoinHandle<Result<Object, Unwritten>> {
-        let (inner, digest, transfer) = (
-            self.inner.clone(),
-            self.want.digest.clone(),
-            self.transfer.clone(),
-        );
-        spawn_blocking(move || {
-            let need = size.map_or(0, |size| size.saturating_sub(ground.hashed));
-            let made = inner.reserve(need).and_then(|reserved| {
-                let partial = ground
-                    .partial
-                    .map_or_else(|| inner.store.begin(&digest), Ok)?;
-                Ok((partial, reserved))
-            });
-            let file = made
-                .as_ref()
-                .ok()
-                .map(|(partial, _)| partial.file().clone());
-            let head = Head {
-                size,
-                headers,
-                file,
-            };
-            let (partial, reserved) = match made {
-                Ok(made) => made,
-                Err(error) => {
-                    transfer.begin(head, 0);
-                    let hasher = Hasher::new(digest.algorithm());
-                    return Err(full(error, hasher, 0));
-                }
-            };
-            transfer.begin(head, ground.hashed);
-            let writer = Writer {
-                digest,
-                size,
-                partial,
-                hasher: ground.hasher,
-                hashed: ground.hashed,
-                transfer,
-                reserved,
-            };
-            writer.run(queue)
-        })
+    /// The origin's header is in: followers may answer.
+    fn publish(&self, opened: &Opened, size: Option<u64>, file: Option<&Arc<File>>, prefix: u64) {
+        let head = Head {
+            size,
+            headers: Arc::new(opened.headers.clone()),
+            file: file.cloned(),
+        };
+        self.transfer.begin(head, prefix);
     }
 
     /// From now on the object is fetched whole.
@@ -360,39 +325,22 @@ impl Job {
             Ok(Ok(object)) => Ok(Stage::Stored(object)),
             Ok(Err(Unwritten::Wrong(error))) => Err(error),
             Ok(Err(Unwritten::Full(full))) => {
-                let Full {
-                    error,
-                    hasher,
-                    hashed,
-                } = *full;
-                tracing::warn!(digest = %self.want.digest, %error, "clients are served without storing");
-                Ok(Stage::Unkept(Arc::new(Rest {
-                    supply: self.supply.clone(),
-                    is_whole: hasher.digest() == self.want.digest,
-                    hasher,
-                    hashed,
-                })))
+                Ok(self.unkept(&full.error, full.hasher, full.hashed))
             }
             Ok(Err(Unwritten::Broken)) => Err(why.unwrap_or(FillError::Abandoned)),
             Err(error) => Err(FillError::Store(error.to_string())),
         }
     }
-}
 
-impl Ground {
-    /// Leaves what there was to the next try.
-    fn leave(self) {
-        if let Some(partial) = self.partial {
-            partial.keep();
-        }
-    }
-}
-
-impl Inner {
-    /// Room for `need` more bytes. Blocking.
-    fn reserve(&self, need: u64) -> Result<Reserved, FillError> {
-        let free = self.store.free_space()?;
-        self.room.reserve(free, need).ok_or(FillError::NoSpace)
+    /// The disk takes no more: from now on followers get what they miss themselves.
+    fn unkept(&self, error: &FillError, hasher: Hasher, hashed: u64) -> Stage {
+        tracing::warn!(digest = %self.want.digest, %error, "clients are served without storing");
+        Stage::Unkept(Arc::new(Rest {
+            supply: self.supply.clone(),
+            is_whole: hasher.digest() == self.want.digest,
+            hasher,
+            hashed,
+        }))
     }
 }
 
@@ -405,12 +353,4 @@ fn agreed_size(wanted: Option<u64>, announced: Option<u64>) -> Result<Option<u64
         )),
         (wanted, announced) => Ok(announced.or(wanted)),
     }
-}
-
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
-) -> Result<T, FillError> {
-    let done = spawn_blocking(work).await;
-    let done = done.map_err(|error| FillError::Store(error.to_string()))?;
-    Ok(done?)
 }

@@ -199,7 +199,6 @@ impl Inner {
         };
         running.insert(want.digest.clone(), entry);
         drop(running);
-        self.counters.started.one();
         // The transfer is the host's from here on, whatever becomes of the caller.
         tokio::spawn(job.run(place, asks));
         Ok(Joined::Follows(transfer, progress, Outcome::Started))

@@ -74,8 +74,10 @@ impl Writer {
         }
         let mut marked = self.hashed;
         let mut batch = Vec::with_capacity(QUEUE);
+        // The first bytes go on at once; later ones are told of together.
+        let mut most = 1;
         while self.size != Some(self.hashed) {
-            if feed.blocking_recv_many(&mut batch, QUEUE) == 0 {
+            if feed.blocking_recv_many(&mut batch, most) == 0 {
                 return Err(self.leave());
             }
             let written = self.write(&batch, &mut present)?;
@@ -87,6 +89,7 @@ impl Writer {
                 self.mark();
             }
             batch.clear();
+            most = (most * 2).min(QUEUE);
         }
         self.finish()
     }
@@ -186,7 +189,7 @@ impl Writer {
     }
 }
 
-pub(crate) fn full(error: impl Into<FillError>, hasher: Hasher, hashed: u64) -> Unwritten {
+fn full(error: impl Into<FillError>, hasher: Hasher, hashed: u64) -> Unwritten {
     Unwritten::Full(Box::new(Full {
         error: error.into(),
         hasher,
