@@ -21,6 +21,10 @@ use crate::transfer::{Stage, Transfer};
 /// KiB, so this bounds a transfer's memory to about a MiB.
 pub(crate) const QUEUE: usize = 16;
 
+/// How many of them are told of together: waking every follower for each one costs more
+/// than it brings.
+const BATCH: usize = 4;
+
 /// How much is read back at once, to be hashed.
 pub(crate) const BLOCK: u64 = 256 * 1024;
 
@@ -73,7 +77,7 @@ impl Writer {
             present.insert(0..self.hashed);
         }
         let mut marked = self.hashed;
-        let mut batch = Vec::with_capacity(QUEUE);
+        let mut batch = Vec::with_capacity(BATCH);
         // The first bytes go on at once; later ones are told of together.
         let mut most = 1;
         while self.size != Some(self.hashed) {
@@ -89,7 +93,7 @@ impl Writer {
                 self.mark();
             }
             batch.clear();
-            most = (most * 2).min(QUEUE);
+            most = BATCH;
         }
         self.finish()
     }
