@@ -75,6 +75,9 @@ impl Writer {
         let mut marked = self.hashed;
         let mut batch = Vec::with_capacity(QUEUE);
         while self.size != Some(self.hashed) {
+            if self.size.is_some_and(|size| size < self.hashed) {
+                return Err(wrong("there are more already".to_owned()));
+            }
             if feed.blocking_recv_many(&mut batch, QUEUE) == 0 {
                 return Err(self.leave());
             }
