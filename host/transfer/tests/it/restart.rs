@@ -151,6 +151,32 @@ async fn an_origin_without_ranges_sends_it_again() {
     comes_out_right(&bench, &bytes, "100000-").await;
 }
 
+/// One of the two is wrong, and nobody knows which: both go.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_is_shorter_than_what_is_there_is_a_mismatch() {
+    let bytes = content();
+    let framings: [fn(Act) -> Act; 2] = [|act| act.announcing(50_000), Act::until_close];
+    for framing in framings {
+        let short = framing(well().without_ranges()).close_at(50_000);
+        let acts = vec![
+            well().close_at(100_000),
+            refuse("404 Not Found"),
+            short,
+            well(),
+        ];
+        let bench = Bench::new(holds(&bytes, in_turn(acts))).await;
+        bench.whole(&bytes).await.expect_err("a cut body");
+        bench.settled(&bytes).await;
+        assert_eq!(bench.partials(), 2);
+        bench.whole(&bytes).await.expect_err("too few bytes");
+        bench.settled(&bytes).await;
+        assert_eq!(bench.partials(), 0);
+        assert_eq!(bench.transfers.counts().mismatched, 1);
+        assert_eq!(bench.whole(&bytes).await.expect("a whole body"), bytes);
+        assert_eq!(bench.origin().ranges()[2..], ["100000-", "whole"]);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_taken_up_and_failed_its_digest_is_gone() {
     let bytes = content();
