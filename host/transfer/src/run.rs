@@ -279,7 +279,10 @@ impl Job {
         };
         self.inner.counters.sides.one();
         let (supply, counters) = (self.supply.clone(), self.inner.counters.clone());
-        let stream = OriginStream::from(supply, counters, span.start).impatient();
+        let mut stream = OriginStream::from(supply, counters, span.start);
+        if crew.whole {
+            stream = stream.impatient();
+        }
         let claim = transfer.claim(span);
         crew.send_ahead(Load { claim, stream }, turn);
     }
