@@ -262,7 +262,10 @@ impl Job {
         };
         self.inner.counters.sides.one();
         let (supply, counters) = (self.supply.clone(), self.inner.counters.clone());
-        let stream = OriginStream::from(supply, counters, span.start).impatient();
+        let mut stream = OriginStream::from(supply, counters, span.start);
+        if crew.whole {
+            stream = stream.impatient();
+        }
         let claim = self.transfer.claim(span);
         crew.send_ahead(Load { claim, stream }, pass);
         Ok(())

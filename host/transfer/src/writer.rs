@@ -81,6 +81,9 @@ impl Writer {
         // The first bytes go on at once; later ones are told of together.
         let mut most = 1;
         while self.size != Some(self.hashed) {
+            if self.size.is_some_and(|size| size < self.hashed) {
+                return Err(wrong("there are more already".to_owned()));
+            }
             if feed.blocking_recv_many(&mut batch, most) == 0 {
                 return Err(self.leave());
             }

@@ -171,13 +171,13 @@ impl Bench {
         std::fs::read_dir(partial).expect("a directory").count()
     }
 
-    /// The files of an unfinished object: its bytes, and its marks.
-    pub(crate) fn partial_files(&self) -> (PathBuf, PathBuf) {
+    /// The files of an unfinished object: its bytes, and its marks. None while there are no marks.
+    pub(crate) fn partial_files(&self) -> Option<(PathBuf, PathBuf)> {
         let partial = std::fs::read_dir(self.path.join("partial")).expect("a directory");
         let mut paths: Vec<_> = partial.map(|entry| entry.expect("a name").path()).collect();
         paths.sort_by_key(|path| path.extension().is_some());
-        let [object, marks] = paths.try_into().expect("one object and its marks");
-        (object, marks)
+        let [object, marks] = paths.try_into().ok()?;
+        Some((object, marks))
     }
 
     /// Waits until no transfer of `bytes` runs any more: then a fill asks the origin again.

@@ -5,7 +5,7 @@ use ledge_core::range::ByteRange;
 use ledge_transfer::{Ranges, TransferOptions};
 
 use crate::bench::{Bench, FAR, OPTIONS, PIECE, body, content, object};
-use crate::good::{holds, holds_all, well};
+use crate::good::{holds, holds_all, in_turn, well};
 
 /// Everything larger than a byte is large.
 const LAZY: TransferOptions = TransferOptions {
@@ -92,6 +92,23 @@ async fn several_ranges_are_each_fetched() {
         assert!(got.windows(part.len()).any(|window| window == part));
     }
     assert_eq!(bench.origin().sent(), 15);
+}
+
+/// Nobody else reads it, so it is read up to what is wanted.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_whole_answer_to_a_further_range_is_read_up_to_it() {
+    let bytes = content();
+    for further in [well().tagged("\"two\""), well().without_ranges()] {
+        let script = holds(&bytes, in_turn(vec![well(), further]));
+        let bench = Bench::with(script, LAZY).await;
+        for first in [0, 100_000] {
+            let range = [ByteRange::Between(first, first + 9)];
+            let got = bench.get(&bytes, &range).await.expect("the range");
+            let first = first as usize;
+            assert_eq!(got, bytes[first..first + 10]);
+        }
+        assert_eq!(bench.origin().ranges(), ["0-9", "100000-100009"]);
+    }
 }
 
 /// The transfer itself has the only turn there is.

@@ -2,6 +2,7 @@
 
 mod abandoned;
 mod bench;
+mod chance;
 mod coalesce;
 mod endpoints;
 mod full_disk;
@@ -9,6 +10,7 @@ mod good;
 mod ingest;
 mod lazy;
 mod limits;
+mod model;
 mod origin;
 mod ranges;
 mod restart;

@@ -292,6 +292,24 @@ async fn a_failure_far_ahead_is_not_the_end_of_the_whole() {
     assert!(body(whole).await.expect("a whole body") == bytes);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_whole_answer_to_a_range_far_ahead_changes_no_byte() {
+    let (bytes, hold) = (object(2 * FAR), gate());
+    let acts = vec![well().stall_at(1000, &hold), well().without_ranges()];
+    let bench = Bench::new(holds(&bytes, in_turn(acts))).await;
+    let whole = bench.fill(&bytes, &[]).await.expect("an answer");
+    let far = bench.fill(&bytes, &[ByteRange::From(FAR as u64)]).await;
+    let (far, ()) = join!(body(far.expect("an answer")), async {
+        bench.origin().asked(2).await;
+        hold.add_permits(1);
+    });
+    assert!(far.expect("the range") == bytes[FAR..], "wrong bytes");
+    assert!(body(whole).await.expect("a whole body") == bytes);
+    bench.settled(&bytes).await;
+    assert!(bench.stored(&bytes).await);
+    assert_eq!(bench.transfers.counts().sides, 1);
+}
+
 /// containerd 2.1 opens ranges every 8 MiB, takes a piece of each, and drops it.
 #[tokio::test(flavor = "multi_thread")]
 async fn abandoned_open_ranges_bring_every_byte_once() {

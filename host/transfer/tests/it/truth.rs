@@ -151,6 +151,24 @@ async fn a_short_body_is_never_taken_for_the_whole() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_false_length_is_found_and_the_next_fill_is_right() {
+    let bytes = content();
+    for length in [SIZE - 1, SIZE + 1] {
+        let bench = Bench::new(holds(
+            &bytes,
+            in_turn(vec![well().announcing(length), well()]),
+        ))
+        .await;
+        bench.whole(&bytes).await.expect_err("a false length");
+        bench.settled(&bytes).await;
+        assert!(!bench.stored(&bytes).await);
+        assert_eq!(bench.whole(&bytes).await.expect("a whole body"), bytes);
+        bench.settled(&bytes).await;
+        assert!(bench.stored(&bytes).await);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_longer_body_than_the_object_is_a_mismatch() {
     let bytes = content();
     let mut long = bytes.clone();
