@@ -161,7 +161,11 @@ fn pattern(seed: u8, size: usize) -> Vec<u8> {
 }
 
 /// Fails unless the answer has these parts of the object, each with its header.
-fn is_multipart(answer: &Answer, object: &Object, spans: &[(usize, usize)]) -> Result<()> {
+pub(crate) fn is_multipart(
+    answer: &Answer,
+    object: &Object,
+    spans: &[(usize, usize)],
+) -> Result<()> {
     ensure!(answer.status == 206, "{} {}", answer.status, answer.text());
     ensure!(answer.header("content-range").is_empty());
     ensure!(answer.header("content-length") == answer.body.len().to_string());

@@ -130,6 +130,9 @@ pub(super) async fn apply(
     match act {
         None | Some(Act::IgnoreRange | Act::Etag(_)) => good.send(body::full(bytes)),
         Some(Act::Status(status, text)) => Good::new(status, JSON, text).send(body::full(text)),
+        Some(Act::Later(status, seconds)) => Good::new(status, JSON, "{}")
+            .field("retry-after", &seconds.to_string())
+            .send(body::full("{}")),
         Some(Act::Redirect(to)) => Good::new(307, "text/plain", "")
             .field("location", &to)
             .send(body::full("")),
