@@ -129,6 +129,27 @@ async fn the_last_bytes_of_a_stalled_blob_are_had_at_once() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_gets_no_range_of_their_own_waits_for_the_whole() -> Result<()> {
+    let object = noise(1215, SIZE);
+    let site = Site::of(&object, |config| config).await?;
+    let gate = stalled(&site, &object);
+    let refusal = Act::Status(404, "{}");
+    site.origin
+        .rule(Rule::new(&object.digest, refusal).times(1));
+    let mut whole = site.ledge.get(&blob(&object.digest)).send().await?;
+    let start = whole.at_least(100_000).await?.len();
+    let span = FAR..FAR + 1000;
+    let part = site.range(&object, &field(&span)).send().await?;
+    site.ledge.line("nobody is sent ahead any more").await?;
+    gate.release();
+    is_part(&part.rest().await?, &object, span.clone())?;
+    assert_eq!(whole.rest().await?.body, object.bytes.slice(start..));
+    is(&hit(&site.ledge, &blob(&object.digest)).await?, &object)?;
+    assert_eq!(asked(&site.origin, &object), [String::new(), field(&span)]);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_lazy_puller_s_ranges_are_brought_for_themselves() -> Result<()> {
     let object = noise(1220, SIZE);
     let site = Site::of(&object, |config| config).await?;
@@ -192,10 +213,7 @@ async fn of_a_large_blob_only_the_ranges_are_fetched_if_so_configured() -> Resul
     // What came is not fetched again.
     let again = site.range(&object, &field(&wanted[0])).fetch().await?;
     is_part(&again, &object, wanted[0].clone())?;
-    assert_eq!(
-        asked(&site.origin, &object),
-        wanted.each_ref().map(|span| field(span))
-    );
+    assert_eq!(asked(&site.origin, &object), wanted.each_ref().map(field));
     let stored = files::under(&site.ledge.store().join("blobs"));
     assert!(stored.is_empty(), "{stored:?}");
     // Who wants the whole gets it, and only what was missing is fetched.

@@ -8,6 +8,7 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 use ledge_tests::config::Config;
 use ledge_tests::files;
+use ledge_tests::gate::Gate;
 use ledge_tests::http::Answer;
 use ledge_tests::images::{self, Object};
 use ledge_tests::ledge::Ledge;
@@ -150,6 +151,42 @@ async fn a_disk_that_fills_in_the_middle_harms_no_client() -> Result<()> {
     };
     assert!(first.is_empty() && rest.starts_with("bytes="), "{asked:?}");
     site.stores(&small).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn everybody_on_a_disk_that_somebody_else_fills_gets_the_rest() -> Result<()> {
+    let object = noise(1540, 12_000_000);
+    let site = Site::start(&[&object]).await?;
+    let (gate, stall) = (Gate::held(), 3_000_000);
+    site.origin
+        .rule(Rule::new(&object.digest, Act::Stall(stall, gate.clone())).times(1));
+    let path = blob(&object.digest);
+    let mut first = site.ledge.get(&path).send().await?;
+    let start = first.at_least(stall).await?.len();
+    let second = site.ledge.get(&path).send().await?;
+    let range = "bytes=9000000-9000999";
+    let part = site
+        .ledge
+        .get(&path)
+        .header("range", "bytes=2999000-3000999");
+    let part = part.send().await?;
+    let filler = site.disk.fill()?;
+    gate.release();
+    assert_eq!(first.rest().await?.body, object.bytes.slice(start..));
+    is(&second.rest().await?, &object)?;
+    let part = part.rest().await?;
+    assert_eq!(part.status, 206);
+    assert_eq!(part.body, object.bytes.slice(2_999_000..3_001_000));
+    site.keeps_nothing(&object)?;
+    // Nobody starts at the beginning again.
+    let asked = asked(&site.origin, &object);
+    let again = asked[1..].iter().filter(|range| range.is_empty());
+    assert_eq!(again.count(), 0, "{asked:?}");
+    let answer = site.ledge.get(&path).header("range", range).fetch().await?;
+    assert_eq!(answer.body, object.bytes.slice(9_000_000..9_001_000));
+    fs::remove_file(filler)?;
+    site.origin.forget();
+    site.stores(&object).await
 }
 
 #[tokio::test(flavor = "multi_thread")]

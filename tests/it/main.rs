@@ -15,6 +15,7 @@ mod full_disk;
 mod hostile;
 mod imports;
 mod kit;
+mod leftovers;
 mod limits;
 mod listing;
 mod private;

@@ -1,10 +1,8 @@
 //! Transfers that break, and go on while their clients wait on the same connection.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context, Result};
-use bytes::Bytes;
 use ledge_tests::clients::skopeo::Skopeo;
 use ledge_tests::config::{Config, Upstream};
 use ledge_tests::files;
@@ -18,19 +16,16 @@ use ledge_tests::script::{Act, Rule};
 use crate::site::{REPOSITORY, Site, asked, blob, gets, hit, is, manifest, noise};
 
 /// Several reads of a socket, and several checkpoints of the hash.
-const SIZE: usize = 6_000_000;
+pub(crate) const SIZE: usize = 6_000_000;
 
 /// Where most of these break.
-const BREAK: usize = 3_500_000;
+pub(crate) const BREAK: usize = 3_500_000;
 
 /// More than a socket takes: a reset behind it comes after the header was read.
 const LARGE: usize = 32 << 20;
 
-/// How far apart the hashes are that are noted while a blob comes, and a frame that came after one.
-const CHECKPOINTS: usize = (1 << 20) + (1 << 18);
-
 /// What asks for the rest of an object of which so many bytes are there.
-fn rest(from: usize, object: &Object) -> String {
+pub(crate) fn rest(from: usize, object: &Object) -> String {
     format!("bytes={from}-{}", object.bytes.len() - 1)
 }
 
@@ -95,7 +90,11 @@ async fn everybody_waits_on_the_connection_that_they_have() -> Result<()> {
 }
 
 /// A client that has all that the origin sends before the gate is cut.
-async fn broken(origin: &Origin, ledge: &Ledge, object: &Object) -> Result<(Gate, Streaming)> {
+pub(crate) async fn broken(
+    origin: &Origin,
+    ledge: &Ledge,
+    object: &Object,
+) -> Result<(Gate, Streaming)> {
     let gate = Gate::held();
     let rule = Rule::new(&object.digest, Act::Stall(BREAK, gate.clone()));
     origin.rule(rule.method(Method::GET).times(1));
@@ -171,6 +170,44 @@ async fn an_origin_that_asks_for_patience_gets_it() -> Result<()> {
     let mut expected = vec![rest(BREAK, &object); 6];
     expected[0].clear();
     assert_eq!(asked(&site.origin, &object), expected);
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_origin_that_stands_still_is_asked_again() -> Result<()> {
+    let object = noise(1055, SIZE);
+    let settings = |config: Config| config.setting("limits", "upstream_idle_timeout = \"1s\"");
+    let site = Site::of(&object, settings).await?;
+    let (_gate, client) = broken(&site.origin, &site.ledge, &object).await?;
+    ends_with(client, &object).await?;
+    let expected = [String::new(), rest(BREAK, &object)];
+    assert_eq!(asked(&site.origin, &object), expected);
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_object_store_behind_a_redirect_is_resumed_through_the_registry() -> Result<()> {
+    let object = noise(1057, SIZE);
+    let (registry, bucket) = (Origin::start().await?, Origin::start().await?);
+    registry.put_blob(REPOSITORY, &object);
+    bucket.put_blob(REPOSITORY, &object);
+    let target = bucket.url(&blob(&object.digest));
+    registry.rule(Rule::new(&object.digest, Act::Redirect(target)));
+    // The URL's signature expires once.
+    for act in [Act::Truncate(BREAK), Act::Status(403, "{}")] {
+        bucket.rule(Rule::new(&object.digest, act).times(1));
+    }
+    let upstream = Upstream::new("docker.io", registry.address());
+    let config = Config::default()
+        .head("default_upstream = \"docker.io\"")
+        .upstream(upstream.trusted(&[bucket.address()]));
+    let ledge = Ledge::start(&config).await?;
+    is(&ledge.get(&blob(&object.digest)).fetch().await?, &object)?;
+    let rest = rest(BREAK, &object);
+    for origin in [&registry, &bucket] {
+        let asked = asked(origin, &object);
+        assert_eq!(asked, ["", &rest, &rest]);
+    }
     Ok(())
 }
 
@@ -284,73 +321,9 @@ async fn a_client_that_resumes_by_itself_needs_not() -> Result<()> {
     Ok(())
 }
 
-/// What somebody does to the folder of unfinished objects, and how many bytes are right then.
-type Damage = (&'static str, fn(&Path) -> Result<()>, usize);
-
-#[tokio::test]
-async fn what_is_left_on_disk_is_not_trusted() -> Result<()> {
-    let cases: [Damage; 6] = [
-        ("nothing", |_| Ok(()), BREAK),
-        (
-            "a byte in the middle",
-            |folder| edit(folder, false, |bytes| bytes[2_500_000] ^= 1),
-            2_500_000,
-        ),
-        (
-            "the first byte",
-            |folder| edit(folder, false, |bytes| bytes[0] ^= 1),
-            0,
-        ),
-        (
-            "cut short",
-            |folder| edit(folder, false, |bytes| bytes.truncate(2_500_000)),
-            2_500_000,
-        ),
-        (
-            "more bytes",
-            |folder| edit(folder, false, |bytes| bytes.extend([7; SIZE])),
-            BREAK,
-        ),
-        (
-            "no checkpoint that can be read",
-            |folder| edit(folder, true, |bytes| bytes.fill(b'x')),
-            0,
-        ),
-    ];
-    for (seed, (what, damage, right)) in (1100..).zip(cases) {
-        let object = noise(seed, SIZE);
-        let from = restarted(&object, damage).await.context(what)?;
-        let most = right.saturating_sub(CHECKPOINTS)..=right;
-        assert!(most.contains(&from), "{what}: asked from {from} on");
-    }
-    Ok(())
-}
-
-/// A pull that a `kill -9` ends, and one after a restart with a damaged folder: from where
-/// on the origin was asked then.
-async fn restarted(object: &Object, damage: fn(&Path) -> Result<()>) -> Result<usize> {
-    let origin = Origin::start().await?;
-    origin.put_blob(REPOSITORY, object);
-    let mut ledge = Ledge::start(&Config::docker(origin.address())).await?;
-    let (gate, _client) = broken(&origin, &ledge, object).await?;
-    ledge.kill();
-    gate.cut();
-    origin.idle().await;
-    damage(&ledge.store().join("partial"))?;
-    origin.forget();
-    let ledge = ledge.restart().await?;
-    is(&ledge.get(&blob(&object.digest)).fetch().await?, object)?;
-    is(&hit(&ledge, &blob(&object.digest)).await?, object)?;
-    let asked = asked(&origin, object);
-    let [range] = asked.as_slice() else {
-        anyhow::bail!("not one request: {asked:?}")
-    };
-    from(range, object).with_context(|| format!("not the rest: {range}"))
-}
-
 /// Where a range starts that goes to the object's end. A Ledge that was restarted does not
 /// know yet where that is.
-fn from(range: &str, object: &Object) -> Option<usize> {
+pub(crate) fn from(range: &str, object: &Object) -> Option<usize> {
     if range.is_empty() {
         return Some(0);
     }
@@ -359,18 +332,6 @@ fn from(range: &str, object: &Object) -> Option<usize> {
     [rest(from, object), format!("bytes={from}-")]
         .contains(&range.to_owned())
         .then_some(from)
-}
-
-/// Changes the unfinished object's bytes, or its checkpoints.
-fn edit(folder: &Path, marks: bool, change: impl Fn(&mut Vec<u8>)) -> Result<()> {
-    let mut found = files::under(folder);
-    found.retain(|path| path.extension().is_some_and(|end| end == "marks") == marks);
-    let [file] = found.as_slice() else {
-        anyhow::bail!("not one file: {found:?}")
-    };
-    let mut bytes = fs::read(file)?;
-    change(&mut bytes);
-    Ok(fs::write(file, Bytes::from(bytes))?)
 }
 
 #[tokio::test]
