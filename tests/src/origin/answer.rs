@@ -137,11 +137,7 @@ pub(super) async fn apply(
             .field("location", &to)
             .send(body::full("")),
         Some(Act::Tamper) => good.send(body::full(tampered(&bytes))),
-<<<<<<< HEAD
-        Some(Act::Truncate(length)) => good.send(body::truncated(&bytes, length)),
-=======
         Some(Act::Truncate(length)) => good.send(body::truncated(&bytes, length, ending)),
->>>>>>> a1ed96f42a42bdd59eb53ce2846770087e255560
         Some(Act::Reset(length)) => good.send(body::reset(&bytes, length, ending)),
         Some(Act::Stall(length, gate)) => good.send(body::gated(&bytes, length, gate)),
         Some(Act::Hold(gate)) => match gate.pass().await {
