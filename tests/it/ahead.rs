@@ -24,29 +24,32 @@ const PIECE: usize = 8 << 20;
 /// Far behind the start, and no multiple of anything.
 const FAR: usize = 30_000_001;
 
-/// The spans that the origin was asked for; a request without a range wants all of it.
-fn spans(origin: &Origin, object: &Object) -> Result<Vec<Range<usize>>> {
-    let span = |range: &String| {
-        if range.is_empty() {
-            return Ok(0..object.bytes.len());
-        }
-        let span = range.strip_prefix("bytes=").and_then(|r| r.split_once('-'));
-        let (first, last) = span.with_context(|| format!("'{range}'"))?;
-        Ok(first.parse()?..last.parse::<usize>()? + 1)
-    };
-    asked(origin, object).iter().map(span).collect()
+/// The span of an object of this size that a Range field names; all of it if there is none.
+fn span(range: &str, size: usize) -> Result<Range<usize>> {
+    if range.is_empty() {
+        return Ok(0..size);
+    }
+    let ends = range.strip_prefix("bytes=").and_then(|r| r.split_once('-'));
+    Ok(match ends.with_context(|| format!("'{range}'"))? {
+        ("", last) => size - last.parse::<usize>()?..size,
+        (first, "") => first.parse()?..size,
+        (first, last) => first.parse()?..last.parse::<usize>()? + 1,
+    })
 }
 
 /// Fails unless every byte was asked for once.
-fn once(origin: &Origin, object: &Object) -> Result<()> {
-    let mut spans = spans(origin, object)?;
+pub(crate) fn once(origin: &Origin, object: &Object) -> Result<()> {
+    let size = object.bytes.len();
+    let asked = asked(origin, object);
+    let spans: Result<Vec<_>> = asked.iter().map(|range| span(range, size)).collect();
+    let mut spans = spans?;
     spans.sort_by_key(|span| span.start);
     let mut at = 0;
     for span in &spans {
         ensure!(span.start == at, "twice, or not at all: {spans:?}");
         at = span.end;
     }
-    ensure!(at == object.bytes.len(), "not all of it: {spans:?}");
+    ensure!(at == size, "not all of it: {spans:?}");
     Ok(())
 }
 
