@@ -9,6 +9,7 @@ use ledge_tests::files;
 use ledge_tests::images::Object;
 use ledge_tests::ledge::Ledge;
 use ledge_tests::origin::Origin;
+use ledge_tests::process::READY;
 use ledge_tests::script::{Act, Rule};
 
 use crate::resume::{BREAK, SIZE, broken, from, rest};
@@ -33,6 +34,51 @@ async fn what_came_of_a_blob_that_vanished_is_kept() -> Result<()> {
         (3, Some(BREAK)),
         "{asked:?}"
     );
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_end_in_good_order_leaves_as_much_as_a_kill() -> Result<()> {
+    let object = noise(1110, SIZE);
+    let origin = Origin::start().await?;
+    origin.put_blob(REPOSITORY, &object);
+    let ledge = Ledge::start(&Config::docker(origin.address())).await?;
+    let (_gate, client) = broken(&origin, &ledge, &object).await?;
+    drop(client);
+    ledge.line("complete=false").await?;
+    ledge.terminate();
+    ledge.ended(READY).await?;
+    origin.idle().await;
+    origin.forget();
+    let ledge = ledge.restart().await?;
+    is(&ledge.get(&blob(&object.digest)).fetch().await?, &object)?;
+    let asked = asked(&origin, &object);
+    let from = asked.first().and_then(|range| from(range, &object));
+    let from = from.with_context(|| format!("{asked:?}"))?;
+    assert!((BREAK - CHECKPOINTS..=BREAK).contains(&from), "{asked:?}");
+    assert_eq!(asked.len(), 1);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_file_with_holes_is_not_taken_for_more_than_its_start() -> Result<()> {
+    let object = noise(1111, SIZE);
+    let origin = Origin::start().await?;
+    origin.put_blob(REPOSITORY, &object);
+    let config = Config::docker(origin.address()).setting("transfer", "ranges = \"0\"");
+    let mut ledge = Ledge::start(&config).await?;
+    for range in ["bytes=0-1999999", "bytes=4000000-5999999"] {
+        let request = ledge.get(&blob(&object.digest)).header("range", range);
+        assert_eq!(request.fetch().await?.body.len(), 2_000_000);
+    }
+    ledge.kill();
+    origin.forget();
+    let ledge = ledge.restart().await?;
+    is(&ledge.get(&blob(&object.digest)).fetch().await?, &object)?;
+    let asked = asked(&origin, &object);
+    let from = asked.first().and_then(|range| from(range, &object));
+    assert!(from.is_some_and(|from| from <= 2_000_000), "{asked:?}");
+    assert_eq!(asked.len(), 1);
     Ok(())
 }
 

@@ -222,6 +222,20 @@ async fn an_unsatisfiable_range_is_416() -> Result<()> {
     Ok(())
 }
 
+#[tokio::test]
+async fn an_empty_blob_has_no_range() -> Result<()> {
+    let site = Site::start(&images::small(316)?).await?;
+    let object = Object::new("application/octet-stream", "");
+    site.origin.put_blob(REPOSITORY, &object);
+    for turn in ["cold", "warm"] {
+        let answer = ranged(&site, &object, "bytes=0-").await?;
+        error(&answer, 416, "RANGE_INVALID").context(turn)?;
+        assert_eq!(answer.header("content-range"), "bytes */0", "{turn}");
+        is(&site.blob(&object.digest).await?, &object).context(turn)?;
+    }
+    Ok(())
+}
+
 async fn unsatisfiable(site: &Site, object: &Object) -> Result<()> {
     for range in ["bytes=999999999-", "bytes=999999999-9999999999", "bytes=-0"] {
         let answer = site
