@@ -1,18 +1,14 @@
 //! One transfer, however many want it.
 
-use std::time::Duration;
-
 use anyhow::Result;
 use futures::future::try_join_all;
 use ledge_tests::gate::Gate;
 use ledge_tests::http::Method;
 use ledge_tests::images;
+use ledge_tests::origin::Auth;
 use ledge_tests::script::{Act, Rule};
 
-use crate::site::{Site, blob, is, manifest};
-
-/// Far above what a sync takes.
-const SOON: Duration = Duration::from_secs(10);
+use crate::site::{Site, blob, hit, is, manifest};
 
 /// A burst: as many clients as a rollout on a small site.
 const CLIENTS: usize = 20;
@@ -34,6 +30,29 @@ async fn twenty_cold_gets_are_one_at_the_origin() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn twenty_cold_clients_cost_one_token() -> Result<()> {
+    let image = images::layered(650, &[500_000])?;
+    let site = Site::start(&image).await?;
+    site.origin.authenticate(Auth::Bearer {
+        realm: site.origin.url("/token"),
+        credentials: None,
+        expires_in: 300,
+    });
+    for answer in try_join_all((0..CLIENTS).map(|_| site.manifest("v1"))).await? {
+        is(&answer, image.root())?;
+    }
+    let object = &image.blobs[0];
+    for answer in try_join_all((0..CLIENTS).map(|_| site.blob(&object.digest))).await? {
+        is(&answer, object)?;
+    }
+    assert_eq!(site.origin.count(&Method::GET, "/token"), 1);
+    // Once without the token, once with it.
+    assert_eq!(site.origin.count(&Method::GET, "/manifests/"), 2);
+    assert_eq!(site.origin.count(&Method::GET, &object.digest), 1);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn who_comes_during_a_transfer_follows_it() -> Result<()> {
     let image = images::layered(610, &[2_000_000])?;
     let site = Site::start(&image).await?;
@@ -50,7 +69,7 @@ async fn who_comes_during_a_transfer_follows_it() -> Result<()> {
     gate.release();
     assert_eq!(second.rest().await?.body, object.bytes.slice(half..));
     is(&first.rest().await?, object)?;
-    becomes_a_hit(&site, &blob(&object.digest)).await?;
+    is(&hit(&site.ledge, &blob(&object.digest)).await?, object)?;
     assert_eq!(site.origin.count(&Method::GET, &object.digest), 1);
     Ok(())
 }
@@ -85,25 +104,9 @@ async fn every_answer_says_whether_it_was_stored() -> Result<()> {
             "ledge; fwd=miss; stored",
             "{path}"
         );
-        becomes_a_hit(&site, &path).await?;
+        hit(&site.ledge, &path).await?;
     }
     Ok(())
-}
-
-/// Asks until the answer comes from the store. A client has its last byte
-/// before the store has synced; who asks meanwhile still follows.
-async fn becomes_a_hit(site: &Site, path: &str) -> Result<()> {
-    let asked = async {
-        loop {
-            let answer = site.ledge.get(path).fetch().await?;
-            match answer.header("cache-status") {
-                "ledge; hit" => return Ok(()),
-                "ledge; fwd=miss; collapsed" => {}
-                other => anyhow::bail!("{path} is '{other}'"),
-            }
-        }
-    };
-    tokio::time::timeout(SOON, asked).await?
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! Origins that lie, stop, or are gone.
 
 use anyhow::{Context, Result};
-use ledge_tests::config::Config;
+use ledge_tests::config::{Config, Upstream};
 use ledge_tests::files;
 use ledge_tests::gate::Gate;
 use ledge_tests::http::Method;
@@ -10,7 +10,7 @@ use ledge_tests::ledge::Ledge;
 use ledge_tests::origin::Origin;
 use ledge_tests::script::{Act, Rule};
 
-use crate::site::{Site, blob, is, manifest};
+use crate::site::{REPOSITORY, Site, blob, is, manifest, noise};
 
 /// Large enough that its header is sent before its last byte is in.
 const LARGE: usize = 4 << 20;
@@ -93,6 +93,60 @@ async fn a_missing_digest_header_is_computed_and_a_false_one_is_not_believed() -
 }
 
 #[tokio::test]
+async fn a_length_that_is_not_true_is_found_out() -> Result<()> {
+    for (seed, lie) in [
+        (410, LARGE as u64 + 10),
+        (411, LARGE as u64 - 10),
+        (412, 10),
+    ] {
+        let object = noise(seed, LARGE);
+        let site = Site::of(&object, |config| config).await?;
+        let rule = Rule::new(&object.digest, Act::Length(lie));
+        site.origin.rule(rule.method(Method::GET).times(1));
+        if let Ok(answer) = site.blob(&object.digest).await {
+            assert!(answer.status >= 500, "{lie}: {}", answer.status);
+        }
+        let stored = files::under(&site.ledge.store().join("blobs"));
+        assert!(stored.is_empty(), "{lie}: {stored:?}");
+        is(&site.blob(&object.digest).await?, &object).with_context(|| lie.to_string())?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_connection_that_is_closed_without_a_word_costs_nothing() -> Result<()> {
+    let image = images::layered(413, &[100_000; 5])?;
+    let site = Site::start(&image).await?;
+    site.origin.rule(Rule::new("", Act::Close));
+    is(&site.manifest("v1").await?, image.root())?;
+    for object in &image.blobs {
+        is(&site.blob(&object.digest).await?, object)?;
+        assert_eq!(site.origin.count(&Method::GET, &object.digest), 1);
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn who_sent_wrong_bytes_is_asked_last() -> Result<()> {
+    let object = noise(414, LARGE);
+    let (first, second) = (Origin::start().await?, Origin::start().await?);
+    first.put_blob(REPOSITORY, &object);
+    second.put_blob(REPOSITORY, &object);
+    first.rule(Rule::new(&object.digest, Act::Tamper));
+    let endpoints = [first.address(), second.address()];
+    let config = Config::default()
+        .head("default_upstream = \"docker.io\"")
+        .upstream(Upstream::endpoints("docker.io", &endpoints));
+    let ledge = Ledge::start(&config).await?;
+    let cut = ledge.get(&blob(&object.digest)).fetch().await;
+    cut.expect_err("the first one's bytes are wrong");
+    is(&ledge.get(&blob(&object.digest)).fetch().await?, &object)?;
+    let counts = [first, second].map(|origin| origin.count(&Method::GET, &object.digest));
+    assert_eq!(counts, [1, 1]);
+    Ok(())
+}
+
+#[tokio::test]
 async fn an_origin_that_is_down_is_named() -> Result<()> {
     let image = images::small(403)?;
     let origin = Origin::start().await?;
@@ -130,10 +184,7 @@ async fn an_origin_that_says_nothing_times_out() -> Result<()> {
     origin.rule(Rule::new("", Act::Hold(gate)));
     let config = Config::default()
         .head("default_upstream = \"docker.io\"\n[limits]\nupstream_header_timeout = \"500ms\"")
-        .upstream(ledge_tests::config::Upstream::new(
-            "docker.io",
-            origin.address(),
-        ));
+        .upstream(Upstream::new("docker.io", origin.address()));
     let ledge = Ledge::start(&config).await?;
     for path in [manifest("v1"), blob(&image.blobs[0].digest)] {
         let answer = ledge.get(&path).fetch().await?;

@@ -1,5 +1,7 @@
 //! End to end: Ledge's binary, real clients, real and scripted origins.
 
+mod abandoned;
+mod ahead;
 mod answers;
 mod bad_input;
 mod clients;
@@ -9,15 +11,20 @@ mod crash;
 mod credentials;
 mod drain;
 mod failures;
+mod full_disk;
 mod hostile;
 mod imports;
 mod kit;
+mod leftovers;
+mod limits;
 mod listing;
 mod private;
 mod ranges;
 mod redirects;
 mod referrers;
+mod resume;
 mod rooms;
+mod sha512;
 mod shapes;
 mod site;
 mod startup;

@@ -55,12 +55,7 @@ pub fn gated(bytes: &Bytes, length: usize, gate: Gate) -> Body {
 pub fn reset(bytes: &Bytes, length: usize, ending: Ending) -> Body {
     let head = bytes.slice(..length.min(bytes.len()));
     let reset = stream::once(async move {
-<<<<<<< HEAD
-        // One turn for the server to send what it has.
-        tokio::task::yield_now().await;
-=======
         ending.sent().await;
->>>>>>> a1ed96f42a42bdd59eb53ce2846770087e255560
         ending.reset();
         Err(io::ErrorKind::ConnectionReset.into())
     });

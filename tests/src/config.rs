@@ -20,6 +20,19 @@ impl Upstream {
         }
     }
 
+    /// An upstream with several endpoints, best first.
+    #[must_use]
+    pub fn endpoints(name: &str, addresses: &[SocketAddr]) -> Self {
+        let urls: Vec<String> = addresses
+            .iter()
+            .map(|address| format!("\"http://{address}\""))
+            .collect();
+        Self {
+            name: name.to_owned(),
+            lines: vec![format!("endpoints = [{}]", urls.join(", "))],
+        }
+    }
+
     /// With credentials; such an upstream is private.
     #[must_use]
     pub fn credentials(self, username: &str, password: &str) -> Self {
@@ -56,6 +69,12 @@ impl Config {
         Self::default()
             .head("default_upstream = \"docker.io\"")
             .upstream(Upstream::new("docker.io", address))
+    }
+
+    /// Adds a section `[SECTION]` with one line. Nothing of the head may follow.
+    #[must_use]
+    pub fn setting(self, section: &str, line: &str) -> Self {
+        self.head(&format!("[{section}]\n{line}"))
     }
 
     /// Adds a line before the upstreams.

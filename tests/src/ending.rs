@@ -20,40 +20,25 @@ enum End {
 
 /// Ends one connection; clones share it.
 #[derive(Debug, Clone, Default)]
-<<<<<<< HEAD
-pub struct Ending(watch::Sender<End>);
-=======
 pub struct Ending {
     end: watch::Sender<End>,
     /// How often the server had nothing left to write.
     flushes: watch::Sender<u64>,
 }
->>>>>>> a1ed96f42a42bdd59eb53ce2846770087e255560
 
 impl Ending {
     /// Closes it after the answer under way, whose header announced nothing of it.
     pub fn finish(&self) {
-<<<<<<< HEAD
-        self.0.send_replace(End::Finish);
-=======
         self.end.send_replace(End::Finish);
->>>>>>> a1ed96f42a42bdd59eb53ce2846770087e255560
     }
 
     /// Closes it now.
     pub fn close(&self) {
-<<<<<<< HEAD
-        self.0.send_replace(End::Close);
-=======
         self.end.send_replace(End::Close);
->>>>>>> a1ed96f42a42bdd59eb53ce2846770087e255560
     }
 
     /// Resets it now: the client gets an error in place of an end.
     pub fn reset(&self) {
-<<<<<<< HEAD
-        self.0.send_replace(End::Reset);
-=======
         self.end.send_replace(End::Reset);
     }
 
@@ -64,7 +49,6 @@ impl Ending {
         let before = *flushes.borrow();
         // The sender lives in `self`, so waiting cannot fail.
         let _ = flushes.wait_for(|flushes| *flushes > before).await;
->>>>>>> a1ed96f42a42bdd59eb53ce2846770087e255560
     }
 
     /// Once it was closed or reset.
@@ -80,11 +64,7 @@ impl Ending {
 
     async fn becomes(&self, wanted: impl Fn(End) -> bool) {
         // The sender lives in `self`, so waiting cannot fail.
-<<<<<<< HEAD
-        let _ = self.0.subscribe().wait_for(|end| wanted(*end)).await;
-=======
         let _ = self.end.subscribe().wait_for(|end| wanted(*end)).await;
->>>>>>> a1ed96f42a42bdd59eb53ce2846770087e255560
     }
 }
 
@@ -103,11 +83,7 @@ impl Wire {
 
 impl Drop for Wire {
     fn drop(&mut self) {
-<<<<<<< HEAD
-        if *self.ending.0.borrow() == End::Reset {
-=======
         if *self.ending.end.borrow() == End::Reset {
->>>>>>> a1ed96f42a42bdd59eb53ce2846770087e255560
             // One that is closed by the other side already needs no reset.
             let _ = self.stream.set_zero_linger();
         }
@@ -146,11 +122,8 @@ impl AsyncWrite for Wire {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-<<<<<<< HEAD
-=======
         // hyper flushes when its own buffers are empty.
         self.ending.flushes.send_modify(|flushes| *flushes += 1);
->>>>>>> a1ed96f42a42bdd59eb53ce2846770087e255560
         Pin::new(&mut self.stream).poll_flush(context)
     }
 

@@ -21,10 +21,14 @@ pub struct Ledge {
     // Ended before its folder is removed.
     process: Process,
     folder: TempDir,
+    store: PathBuf,
     address: SocketAddr,
     /// How many marks were set in its log.
     markers: AtomicU64,
 }
+
+/// The configuration's file in its folder.
+const CONFIG: &str = "ledge.toml";
 
 /// Where requests go that only mark a place in the log; not the registry's.
 const MARKER: &str = "/marked/";
@@ -53,9 +57,16 @@ impl Ledge {
     /// # Errors
     /// If it does not start; the error has its log.
     pub async fn start(config: &Config) -> Result<Self> {
-        let folder = tempfile::Builder::new().prefix("ledge-store-").tempdir()?;
-        fs::write(folder.path().join("ledge.toml"), config.text())?;
-        Self::launch(folder, None).await
+        let (folder, store) = folder(config)?;
+        Self::launch(folder, store, None).await
+    }
+
+    /// Starts it with its store in a folder that is there, and stays.
+    ///
+    /// # Errors
+    /// As `start`.
+    pub async fn start_in(config: &Config, store: &Path) -> Result<Self> {
+        Self::launch(folder(config)?.0, store.to_owned(), None).await
     }
 
     /// Starts it with another component than its own.
@@ -63,9 +74,8 @@ impl Ledge {
     /// # Errors
     /// As `start`.
     pub async fn start_component(config: &Config, component: &Path) -> Result<Self> {
-        let folder = tempfile::Builder::new().prefix("ledge-store-").tempdir()?;
-        fs::write(folder.path().join("ledge.toml"), config.text())?;
-        Self::launch(folder, Some(component)).await
+        let (folder, store) = folder(config)?;
+        Self::launch(folder, store, Some(component)).await
     }
 
     /// Starts it again on the same store, after `kill` or an end of its own.
@@ -74,12 +84,11 @@ impl Ledge {
     /// As `start`.
     pub async fn restart(mut self) -> Result<Self> {
         self.process.kill();
-        Self::launch(self.folder, None).await
+        Self::launch(self.folder, self.store, None).await
     }
 
-    async fn launch(folder: TempDir, component: Option<&Path>) -> Result<Self> {
-        let config = folder.path().join("ledge.toml");
-        let mut command = command(&config, &folder.path().join("store"))?;
+    async fn launch(folder: TempDir, store: PathBuf, component: Option<&Path>) -> Result<Self> {
+        let mut command = command(&folder.path().join(CONFIG), &store)?;
         if let Some(component) = component {
             command.arg("--component").arg(component);
         }
@@ -89,6 +98,7 @@ impl Ledge {
         Ok(Self {
             process,
             folder,
+            store,
             address,
             markers: AtomicU64::new(0),
         })
@@ -109,7 +119,7 @@ impl Ledge {
     /// The folder of its store.
     #[must_use]
     pub fn store(&self) -> PathBuf {
-        self.folder.path().join("store")
+        self.store.clone()
     }
 
     /// GET a path.
@@ -180,6 +190,14 @@ impl Ledge {
     pub async fn ended(&self, bound: Duration) -> Result<ExitStatus> {
         self.process.ended(bound).await
     }
+}
+
+/// A folder with a configuration, and where an empty store is to be in it.
+fn folder(config: &Config) -> Result<(TempDir, PathBuf)> {
+    let folder = tempfile::Builder::new().prefix("ledge-store-").tempdir()?;
+    fs::write(folder.path().join(CONFIG), config.text())?;
+    let store = folder.path().join("store");
+    Ok((folder, store))
 }
 
 /// `ledge serve` on a free port. Settings of the caller's environment do not reach it.

@@ -226,18 +226,11 @@ impl Shared {
 impl Service for Shared {
     async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
         let under_way = UnderWay::new(&self.under_way);
-<<<<<<< HEAD
-        let ending = request.extensions().get::<Ending>().cloned();
-        let act = self.lock().record(&request);
-        let good = self.lock().answer(&request);
-        let answer = apply(act, good, request.headers(), ending.unwrap_or_default()).await;
-=======
         let ending = request.extensions().get::<Ending>();
         let ending = ending.expect("every connection has one").clone();
         let act = self.lock().record(&request);
         let good = self.lock().answer(&request);
         let answer = apply(act, good, request.headers(), ending).await;
->>>>>>> a1ed96f42a42bdd59eb53ce2846770087e255560
         answer.map(|body| body::holding(body, under_way))
     }
 }

@@ -9,6 +9,8 @@ use crate::gate::Gate;
 pub enum Act {
     /// Another status, with a body.
     Status(u16, &'static str),
+    /// Another status, and after how many seconds to ask again.
+    Later(u16, u64),
     /// A redirect (307) to this URL.
     Redirect(String),
     /// The right length, a wrong last byte.

@@ -130,15 +130,14 @@ pub(super) async fn apply(
     match act {
         None | Some(Act::IgnoreRange | Act::Etag(_)) => good.send(body::full(bytes)),
         Some(Act::Status(status, text)) => Good::new(status, JSON, text).send(body::full(text)),
+        Some(Act::Later(status, seconds)) => Good::new(status, JSON, "{}")
+            .field("retry-after", &seconds.to_string())
+            .send(body::full("{}")),
         Some(Act::Redirect(to)) => Good::new(307, "text/plain", "")
             .field("location", &to)
             .send(body::full("")),
         Some(Act::Tamper) => good.send(body::full(tampered(&bytes))),
-<<<<<<< HEAD
-        Some(Act::Truncate(length)) => good.send(body::truncated(&bytes, length)),
-=======
         Some(Act::Truncate(length)) => good.send(body::truncated(&bytes, length, ending)),
->>>>>>> a1ed96f42a42bdd59eb53ce2846770087e255560
         Some(Act::Reset(length)) => good.send(body::reset(&bytes, length, ending)),
         Some(Act::Stall(length, gate)) => good.send(body::gated(&bytes, length, gate)),
         Some(Act::Hold(gate)) => match gate.pass().await {
