@@ -16,7 +16,6 @@ use tokio::sync::watch;
 
 use crate::counts::Counters;
 use crate::direct::Direct;
-use crate::stream::OriginStream;
 use crate::transfer::{Progress, Rest, Stage, Transfer};
 
 /// How many bytes a follower holds at a time: its whole window of memory.
@@ -180,8 +179,7 @@ impl Cursor {
     }
 
     fn go_direct(&self, rest: &Rest) -> Direct {
-        let (supply, counters) = (rest.supply.clone(), self.of.counters.clone());
-        let stream = OriginStream::from(supply, counters, self.at);
+        let stream = rest.stream(self.at, &self.of.counters);
         let end = self.end.unwrap_or(u64::MAX);
         if self.whole {
             Direct::whole(stream, end, self.of.digest.clone(), rest.hasher.clone())

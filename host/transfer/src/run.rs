@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::future::pending;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ledge_core::range::ByteRange;
@@ -135,7 +135,9 @@ impl Job {
             Err(error) => {
                 self.publish(&opened, size, None, 0);
                 let hasher = Hasher::new(digest.algorithm());
-                Ok(self.unkept(&error, hasher, 0))
+                let (supply, counters) = (self.supply.clone(), self.inner.counters.clone());
+                let stream = OriginStream::of(supply, counters, opened);
+                Ok(self.unkept(&error, hasher, 0, Some(stream)))
             }
         }
     }
@@ -328,7 +330,7 @@ impl Job {
             Ok(Ok(object)) => Ok(Stage::Stored(object)),
             Ok(Err(Unwritten::Wrong(error))) => Err(error),
             Ok(Err(Unwritten::Full(full))) => {
-                Ok(self.unkept(&full.error, full.hasher, full.hashed))
+                Ok(self.unkept(&full.error, full.hasher, full.hashed, None))
             }
             Ok(Err(Unwritten::Broken)) => Err(why.unwrap_or(FillError::Abandoned)),
             Err(error) => Err(FillError::Store(error.to_string())),
@@ -336,13 +338,20 @@ impl Job {
     }
 
     /// The disk takes no more: from now on followers get what they miss themselves.
-    fn unkept(&self, error: &FillError, hasher: Hasher, hashed: u64) -> Stage {
+    fn unkept(
+        &self,
+        error: &FillError,
+        hasher: Hasher,
+        hashed: u64,
+        opened: Option<OriginStream>,
+    ) -> Stage {
         tracing::warn!(digest = %self.want.digest, %error, "clients are served without storing");
         Stage::Unkept(Arc::new(Rest {
             supply: self.supply.clone(),
             is_whole: hasher.digest() == self.want.digest,
             hasher,
             hashed,
+            opened: Mutex::new(opened),
         }))
     }
 }

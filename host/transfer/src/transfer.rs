@@ -10,9 +10,11 @@ use ledge_store::Object;
 use rangemap::RangeSet;
 use tokio::sync::{Notify, mpsc, watch};
 
+use crate::counts::Counters;
 use crate::error::FillError;
 use crate::hash::Hasher;
 use crate::plan::{ClaimId, Plan};
+use crate::stream::OriginStream;
 use crate::supply::Supply;
 
 /// How many of an object's last bytes wait until its digest is right, so that
@@ -59,6 +61,8 @@ pub(crate) struct Rest {
     /// Of the first `hashed` bytes, which are in the file.
     pub(crate) hasher: Hasher,
     pub(crate) hashed: u64,
+    /// An answer that came already, for the follower that can use it.
+    pub(crate) opened: Mutex<Option<OriginStream>>,
 }
 
 /// What followers wait on.
@@ -279,6 +283,15 @@ impl Progress {
     /// How many bytes are there, wherever they lie.
     pub(crate) fn held(&self) -> u64 {
         self.present.iter().map(|span| span.end - span.start).sum()
+    }
+}
+
+impl Rest {
+    /// The bytes from `at` on.
+    pub(crate) fn stream(&self, at: u64, counters: &Arc<Counters>) -> OriginStream {
+        let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+        let opened = opened.take_if(|stream| stream.at() == at);
+        opened.unwrap_or_else(|| OriginStream::from(self.supply.clone(), counters.clone(), at))
     }
 }
 
