@@ -39,7 +39,6 @@ impl Ending {
     pub(crate) fn with(mut self, stage: Stage) {
         match &stage {
             Stage::Stored(object) => {
-                self.inner.counters.stored.one();
                 tracing::debug!(digest = %self.digest, size = object.size(), "transfer stored");
             }
             Stage::Failed(error) => self.failed(error),

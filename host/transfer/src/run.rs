@@ -327,7 +327,10 @@ impl Job {
     /// What becomes of the transfer.
     fn stage(&self, written: Written, why: Option<FillError>) -> Result<Stage, FillError> {
         match written {
-            Ok(Ok(object)) => Ok(Stage::Stored(object)),
+            Ok(Ok(object)) => {
+                self.inner.counters.stored.one();
+                Ok(Stage::Stored(object))
+            }
             Ok(Err(Unwritten::Wrong(error))) => Err(error),
             Ok(Err(Unwritten::Full(full))) => {
                 Ok(self.unkept(&full.error, full.hasher, full.hashed, None))
