@@ -16,21 +16,24 @@ pub(crate) struct Load {
 }
 
 impl Load {
-    /// Brings the claim's bytes, as far as nobody else came before. Ends early, and
-    /// well, when the writer is gone: it says itself why.
+    /// Brings the claim's bytes, as far as nobody else came before; the answer may have
+    /// more. Ends early, and well, when the writer is gone: it says itself why.
     ///
     /// # Errors
     /// The origins' last word.
-    pub(crate) async fn bring(mut self, feed: &mpsc::Sender<Feed>) -> Result<(), FillError> {
+    pub(crate) async fn bring(
+        mut self,
+        feed: &mpsc::Sender<Feed>,
+    ) -> Result<OriginStream, FillError> {
         loop {
             let left = self.claim.left();
             if left.is_empty() {
-                return Ok(());
+                return Ok(self.stream);
             }
             let Some((at, bytes)) = self.stream.next(left.end).await? else {
                 self.claim.learn(self.stream.at());
                 let _ = feed.send(Feed::Size(self.stream.at())).await;
-                return Ok(());
+                return Ok(self.stream);
             };
             for span in self.claim.arrived(at..at + bytes.len() as u64) {
                 let within = |offset: u64| usize::try_from(offset - at).unwrap_or(usize::MAX);
@@ -43,7 +46,7 @@ impl Load {
                     .await
                     .is_err()
                 {
-                    return Ok(());
+                    return Ok(self.stream);
                 }
             }
         }
@@ -59,14 +62,18 @@ pub(crate) async fn fill_gaps(
     first: Option<Load>,
     pieces: bool,
     feed: mpsc::Sender<Feed>,
-    stream: impl Fn(u64) -> OriginStream,
+    stream_from: impl Fn(u64) -> OriginStream,
 ) -> Result<(), FillError> {
-    if let Some(load) = first {
-        load.bring(&feed).await?;
-    }
+    let mut open = match first {
+        Some(load) => Some(load.bring(&feed).await?),
+        None => None,
+    };
     while let Some(claim) = transfer.claim_gap(pieces).await {
-        let stream = stream(claim.left().start);
-        Load { claim, stream }.bring(&feed).await?;
+        let at = claim.left().start;
+        // Who was sent ahead may have come back with nothing: then the answer goes on here.
+        let stream = open.take().filter(|open| open.brings(at));
+        let stream = stream.unwrap_or_else(|| stream_from(at));
+        open = Some(Load { claim, stream }.bring(&feed).await?);
     }
     Ok(())
 }

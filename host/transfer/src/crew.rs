@@ -62,7 +62,7 @@ impl Crew {
         let feed = self.feed.clone();
         self.couriers.spawn(async move {
             let _turn = pass.turn().await;
-            Done::Ahead(load.bring(&feed).await)
+            Done::Ahead(load.bring(&feed).await.map(drop))
         });
     }
 

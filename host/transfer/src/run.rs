@@ -144,7 +144,8 @@ impl Job {
 
     /// The first endpoint's answer, and the object's size as it and the caller say.
     async fn open(&self, portion: Portion) -> Result<(Opened, Option<u64>), FillError> {
-        let opened = self.supply.open(portion).await?;
+        let takes_whole = |size| self.inner.options.ranges.fetch_whole(size);
+        let opened = self.supply.open(portion, takes_whole).await?;
         let size = agreed_size(self.want.size, opened.size)?;
         Ok((opened, size))
     }

@@ -23,6 +23,10 @@ pub(crate) struct OriginStream {
     at: u64,
     /// The next byte that the body brings: less than `at` if it starts before.
     body_at: u64,
+    /// Where the body ends; `u64::MAX` where the origin does not say.
+    body_end: u64,
+    /// Of the last frame, what was not wanted yet.
+    kept: Option<Bytes>,
     endpoint: usize,
     /// Whether what broke is taken up again.
     resumes: bool,
@@ -40,6 +44,7 @@ impl OriginStream {
         Self {
             at: opened.span.start,
             body_at: opened.span.start,
+            body_end: opened.span.end,
             endpoint: opened.endpoint,
             body: Some(opened.body),
             ..Self::from(supply, counters, 0)
@@ -56,6 +61,8 @@ impl OriginStream {
             body: None,
             at,
             body_at: at,
+            body_end: at,
+            kept: None,
             resumes: true,
             patient: true,
             waits: retries.waits(),
@@ -87,18 +94,32 @@ impl OriginStream {
         self.at
     }
 
+    /// Whether an answer is open that brings the byte `at` next.
+    pub(crate) fn brings(&self, at: u64) -> bool {
+        self.body.is_some() && self.at == at && self.body_end > at
+    }
+
     /// The next bytes, none of them at or after `end` (`u64::MAX` where the size is
     /// not known), and the offset of the first. `None` at the end.
     pub(crate) async fn next(&mut self, end: u64) -> Result<Option<(u64, Bytes)>, FillError> {
         while self.at < end {
+            if let Some(kept) = self.kept.take()
+                && let Some(found) = self.take(kept, end)
+            {
+                return Ok(Some(found));
+            }
             let Some(body) = &mut self.body else {
                 self.ask(end).await?;
                 continue;
             };
             match body.frame().await {
                 Some(Ok(frame)) => {
-                    if let Some(found) = frame.into_data().ok().and_then(|b| self.take(b, end)) {
-                        self.supply.pace(self.endpoint, found.1.len()).await;
+                    let Ok(bytes) = frame.into_data() else {
+                        continue;
+                    };
+                    self.counters.received.add(bytes.len() as u64);
+                    self.supply.pace(self.endpoint, bytes.len()).await;
+                    if let Some(found) = self.take(bytes, end) {
                         return Ok(Some(found));
                     }
                 }
@@ -113,23 +134,24 @@ impl OriginStream {
         Ok(None)
     }
 
-    /// What of a frame is wanted.
+    /// What of a frame is wanted now. What lies behind `end` is kept.
     fn take(&mut self, mut bytes: Bytes, end: u64) -> Option<(u64, Bytes)> {
-        self.counters.received.add(bytes.len() as u64);
-        let start = self.body_at;
-        self.body_at += bytes.len() as u64;
-        if self.body_at <= self.at {
+        let skipped = usize::try_from(self.at - self.body_at).unwrap_or(usize::MAX);
+        if skipped >= bytes.len() {
+            self.body_at += bytes.len() as u64;
             return None;
         }
-        let skipped = usize::try_from(self.at - start).ok()?;
-        bytes = bytes.slice(skipped..);
+        let mut wanted = bytes.split_off(skipped);
         let room = usize::try_from(end - self.at).unwrap_or(usize::MAX);
-        bytes.truncate(room);
+        if room < wanted.len() {
+            self.kept = Some(wanted.split_off(room));
+        }
         let at = self.at;
-        self.at += bytes.len() as u64;
+        self.at += wanted.len() as u64;
+        self.body_at = self.at;
         self.waits = self.retries.waits();
         self.refused = 0;
-        Some((at, bytes))
+        Some((at, wanted))
     }
 
     /// Asks the endpoint whose turn it is for the rest.
@@ -137,8 +159,9 @@ impl OriginStream {
         let portion = Portion::span(self.at, end);
         match self.supply.ask_again(self.endpoint, portion).await {
             Ok(opened) if opened.span.start == self.at || self.patient => {
-                self.body_at = opened.span.start;
+                (self.body_at, self.body_end) = (opened.span.start, opened.span.end);
                 self.body = Some(opened.body);
+                self.kept = None;
                 Ok(())
             }
             Ok(_) => Err(FillError::Unreachable(
@@ -150,6 +173,7 @@ impl OriginStream {
 
     async fn broke(&mut self, error: FillError) -> Result<(), FillError> {
         self.body = None;
+        self.kept = None;
         if !self.resumes {
             return Err(error);
         }

@@ -30,6 +30,8 @@ pub(crate) struct Supply {
     retries: Retries,
     /// The first answer's entity tag, and which endpoint said it.
     validator: OnceLock<(usize, HeaderValue)>,
+    /// The object's size, as the first answer said it.
+    size: OnceLock<u64>,
     /// Who answered the first request: asked first by those that follow.
     best: AtomicUsize,
     /// Which endpoints brought bytes.
@@ -108,6 +110,7 @@ impl Supply {
             renew: source.renew,
             retries,
             validator: OnceLock::new(),
+            size: OnceLock::new(),
             best: AtomicUsize::new(0),
             used: Mutex::default(),
         }
@@ -160,17 +163,29 @@ impl Supply {
 
     /// The first endpoint's answer with bytes, or why there is none. What another
     /// endpoint may do better (a 5xx, no connection) is asked of the next one; what is
-    /// an answer (a 404, say) is final. Who cannot answer a range is asked for the whole.
-    pub(crate) async fn open(&self, portion: Portion) -> Result<Opened, FillError> {
+    /// an answer (a 404, say) is final. Who cannot answer a range is asked for the whole,
+    /// unless `takes_whole` says that an object of this size is not wanted whole.
+    pub(crate) async fn open(
+        &self,
+        portion: Portion,
+        takes_whole: impl Fn(u64) -> bool,
+    ) -> Result<Opened, FillError> {
         let mut last = FillError::Request("the source names no origin".to_owned());
         for place in 0..self.endpoints.len() {
             let mut answer = self.ask(place, portion).await;
-            if let (Portion::Range(_), Err(Fault::Range(_))) = (portion, &answer) {
-                answer = self.ask(place, Portion::Whole).await;
-            }
+            answer = match answer {
+                Err(Fault::Range(FillError::Unsatisfiable(size))) if !takes_whole(size) => {
+                    return Err(FillError::Unsatisfiable(size));
+                }
+                Err(Fault::Range(_)) => self.ask(place, Portion::Whole).await,
+                answer => answer,
+            };
             last = match answer.map_err(FillError::from) {
                 Ok(opened) => {
                     self.best.store(place, Ordering::Relaxed);
+                    if let Some(size) = opened.size {
+                        let _ = self.size.set(size);
+                    }
                     if let Some(tag) = strong_etag(&opened.headers) {
                         let _ = self.validator.set((place, tag));
                     }
@@ -192,7 +207,7 @@ impl Supply {
         place: usize,
         portion: Portion,
     ) -> Result<Opened, FillError> {
-        let answer = self.ask(place, portion).await.map_err(FillError::from);
+        let answer = self.ask_for_more(place, portion).await;
         match (answer, &self.renew) {
             (Err(FillError::Refused(why)), Some(renew)) if is_expired(why.status) => {
                 let origin = why.origin;
@@ -203,9 +218,20 @@ impl Supply {
                     return Err(FillError::Refused(why));
                 };
                 *self.endpoints[place].lock() = request;
-                Ok(self.ask(place, portion).await?)
+                self.ask_for_more(place, portion).await
             }
             (answer, _) => answer,
+        }
+    }
+
+    /// Another size is another object.
+    async fn ask_for_more(&self, place: usize, portion: Portion) -> Result<Opened, FillError> {
+        let opened = self.ask(place, portion).await?;
+        match (opened.size, self.size.get()) {
+            (Some(found), Some(size)) if found != *size => Err(FillError::Mismatch(format!(
+                "{found} are announced where {size} were before"
+            ))),
+            _ => Ok(opened),
         }
     }
 
