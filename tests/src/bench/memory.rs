@@ -60,6 +60,12 @@ fn own(status: &str) -> u64 {
     (field("RssAnon:") + field("RssShmem:")) * 1024
 }
 
+/// Bytes as reports tell them.
+#[must_use]
+pub fn mebibytes(bytes: u64) -> f64 {
+    bytes as f64 / f64::from(1 << 20)
+}
+
 /// Looks again and again, until it is asked for the most that it saw.
 #[derive(Debug)]
 pub struct Watch {
@@ -119,6 +125,7 @@ mod tests {
             "Name:\tx\nRssAnon:\t     100 kB\nRssFile:\t 5000 kB\nRssShmem:\t       4 kB\n";
         assert_eq!(own(status), 104 * 1024);
         assert_eq!(own(""), 0);
+        assert!((mebibytes(3 << 19) - 1.5).abs() < 1e-9);
     }
 
     #[tokio::test]

@@ -8,6 +8,7 @@ use clap::ValueEnum;
 pub mod board;
 pub mod coalesce;
 pub mod cold;
+pub mod crowd;
 pub mod far;
 pub mod faults;
 pub mod first_byte;
@@ -20,6 +21,7 @@ pub mod reader;
 pub mod report;
 pub mod sample;
 pub mod slow_readers;
+pub mod soak;
 pub mod warm;
 pub mod wrk;
 
@@ -44,6 +46,8 @@ pub enum Suite {
     SlowReaders,
     /// What each fault of an origin does to clients and to the store.
     Faults,
+    /// A thousand clients, one cold blob, no slow link: only if it is named, for it takes minutes.
+    Soak,
 }
 
 /// How it is measured.
@@ -63,6 +67,8 @@ pub struct Options {
     pub patience: u32,
     /// Mebibytes of the blob of `slow-readers`.
     pub blob_mib: u32,
+    /// Clients of `soak`.
+    pub soak_clients: u32,
 }
 
 /// What a suite came to.
@@ -97,6 +103,7 @@ impl Suite {
             Self::FirstByte => first_byte::run(options).await?,
             Self::Cold => cold::run(options).await?,
             Self::SlowReaders => slow_readers::run(options).await?,
+            Self::Soak => soak::run(options).await?,
             Self::Faults => return faults::run(options).await,
         };
         Ok(Outcome {

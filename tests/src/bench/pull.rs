@@ -66,7 +66,11 @@ async fn layers(
     Ok(())
 }
 
-async fn whole(reader: &mut Reader, item: &Item) -> Result<()> {
+/// Takes one whole body, and compares every byte.
+///
+/// # Errors
+/// If it does not come, or comes wrong.
+pub async fn whole(reader: &mut Reader, item: &Item) -> Result<()> {
     let head = reader.ask(&item.path, None).await.context("asking")?;
     ensure!(head.status == 200, "{} for {}", head.status, item.path);
     reader.compare(&item.bytes).await

@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 
 use super::board::{Board, Metric, Series};
 use super::far::Far;
-use super::memory::Watch;
+use super::memory::{Watch, mebibytes};
 use super::peers::{Kind, Mirror, Settings};
 use super::reader::Reader;
 use super::sample::{self, Item};
@@ -82,7 +82,7 @@ impl Crowd {
             "alone {}, among slow readers {}, {:.1} MiB, {} slow ones failed",
             shown(alone),
             shown(self.fast),
-            self.mebibytes(),
+            mebibytes(self.peak),
             self.failed
         )
     }
@@ -91,14 +91,10 @@ impl Crowd {
         let ratio = self.fast.as_secs_f64() / alone.as_secs_f64();
         [
             (Metric::FastRatio, ratio),
-            (Metric::PeakMib, self.mebibytes()),
+            (Metric::PeakMib, mebibytes(self.peak)),
             (Metric::Seconds, self.fast.as_secs_f64()),
             (Metric::Failed, self.failed as f64),
         ]
-    }
-
-    fn mebibytes(&self) -> f64 {
-        self.peak as f64 / f64::from(1 << 20)
     }
 }
 

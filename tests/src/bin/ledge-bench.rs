@@ -20,13 +20,13 @@ struct Command {
 
 #[derive(Debug, Args)]
 struct Bench {
-    /// What to measure; all of it if nothing is named.
+    /// What to measure; all of it but `soak` if nothing is named.
     #[arg(value_enum)]
     cases: Vec<Suite>,
     /// Print one JSON object a line, and the tables to standard error.
     #[arg(long)]
     json: bool,
-    /// How often every case is measured; `coalesce` takes at most 3 rounds, and others than Ledge one.
+    /// How often every case is measured; `coalesce` takes at most 3 rounds, and others than Ledge one; `soak` takes one.
     #[arg(long, default_value_t = 5, value_parser = value_parser!(u32).range(1..))]
     rounds: u32,
     /// Seconds a case, server and round of `warm`.
@@ -52,6 +52,9 @@ struct Bench {
     /// Mebibytes of the blob of `slow-readers`.
     #[arg(long, default_value_t = 512, value_parser = value_parser!(u32).range(1..=4000))]
     blob_mib: u32,
+    /// Clients of `soak`, each of which takes 100 MB.
+    #[arg(long, default_value_t = 1000, value_parser = value_parser!(u32).range(1..))]
+    soak_clients: u32,
 }
 
 #[derive(Debug, Subcommand)]
@@ -88,6 +91,7 @@ async fn bench(bench: Bench) -> Result<()> {
         megabytes: bench.megabytes,
         patience: bench.patience,
         blob_mib: bench.blob_mib,
+        soak_clients: bench.soak_clients,
     };
     for suite in suites(bench.cases) {
         let outcome = suite.run(&options).await?;
@@ -101,10 +105,11 @@ async fn bench(bench: Bench) -> Result<()> {
     Ok(())
 }
 
-/// Without what is named twice; `coalesce` has the ranges in it.
+/// Without what is named twice; `coalesce` has the ranges in it, and `soak` must be named.
 fn suites(named: Vec<Suite>) -> Vec<Suite> {
     let all = if named.is_empty() {
-        Suite::value_variants().to_vec()
+        let variants = Suite::value_variants().iter().copied();
+        variants.filter(|suite| *suite != Suite::Soak).collect()
     } else {
         unique(named)
     };
@@ -149,6 +154,11 @@ mod tests {
         assert_eq!(command.bench.servers, [Kind::Ledge, Kind::Nginx]);
         let all = parsed(&[]).bench;
         assert_eq!((all.cases.len(), all.servers.len()), (0, 3));
+        assert_eq!(all.soak_clients, 1000);
+        assert_eq!(
+            parsed(&["soak", "--soak-clients", "7"]).bench.soak_clients,
+            7
+        );
         assert!(
             parsed(&["serve-hyper", "127.0.0.1:1", "/a"])
                 .hidden
@@ -165,5 +175,7 @@ mod tests {
         assert_eq!(suites(vec![Suite::CoalesceRanges]), [Suite::CoalesceRanges]);
         assert!(!suites(Vec::new()).contains(&Suite::CoalesceRanges));
         assert!(suites(Vec::new()).contains(&Suite::Warm));
+        assert!(!suites(Vec::new()).contains(&Suite::Soak));
+        assert_eq!(suites(vec![Suite::Soak]), [Suite::Soak]);
     }
 }
