@@ -16,7 +16,7 @@ use ledge_runtime::{
 };
 use ledge_server::{Handler, ServerOptions, Summary};
 use ledge_store::{BlobStore, KeyValue, MemoryKv, RedbFile, StoreOptions, open_redb};
-use ledge_transfer::{Abandoned, Counts, Ranges, Retries, TransferOptions, Transfers};
+use ledge_transfer::{Abandoned, Counts, Ranges, Retries, SEATS, TransferOptions, Transfers};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -32,6 +32,14 @@ const VOLATILE_BYTES: u64 = 16 << 20;
 /// Header sets over this are answered 431; the largest seen from a client is about 20 KiB.
 const HEADER_BYTES: u32 = 64 * 1024;
 
+/// How many threads may wait for the disk beside those of transfers: tokio's own default.
+const DISK_THREADS: usize = 512;
+
+/// A transfer's writer keeps its thread, and must not keep anybody else from one.
+fn blocking_threads(config: &Config) -> usize {
+    DISK_THREADS + config.limits.transfers.value as usize + SEATS
+}
+
 /// Serves until `shutdown`, then drains.
 ///
 /// # Errors
@@ -39,6 +47,7 @@ const HEADER_BYTES: u32 = 64 * 1024;
 pub(crate) fn run(config: &Config) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
+        .max_blocking_threads(blocking_threads(config))
         .build()
         .context("cannot start the threads that serve")?;
     let mirror = Mirror::open(config)?;
@@ -53,7 +62,7 @@ pub(crate) fn run(config: &Config) -> Result<()> {
         .records
         .flush()
         .context("cannot write the last records")?;
-    // Transfers that no client waits for are not waited for: their partial files go at the next start.
+    // Transfers that no client waits for are not waited for: the next start finds their partial files.
     runtime.shutdown_background();
     Ok(())
 }

@@ -13,7 +13,7 @@ pub struct Counts {
     pub stored: u64,
     /// Transfers that ended without an object, whatever the reason.
     pub failed: u64,
-    /// Of these, those whose bytes were not what the digest or the size promised.
+    /// Times that bytes were not what the digest or the size promised.
     pub mismatched: u64,
     /// Times that an origin broke off and was asked for the rest.
     pub resumed: u64,

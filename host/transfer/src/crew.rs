@@ -12,6 +12,10 @@ use crate::transfer::Transfer;
 use crate::turns::{Turn, Waiting};
 use crate::writer::{Feed, Unwritten};
 
+/// How many are sent ahead at a time for one object: lazy pullers read as many
+/// ranges in parallel, and an origin bears as many connections from one client.
+const AHEAD: usize = 8;
+
 /// What the writer leaves.
 pub(crate) type Written = Result<Result<Object, Unwritten>, JoinError>;
 
@@ -38,6 +42,8 @@ pub(crate) struct Crew {
     pub(crate) whole: bool,
     pub(crate) pieces: bool,
     pub(crate) ahead: usize,
+    /// Whether the origin is known to answer ranges with ranges.
+    pub(crate) ranged: bool,
 }
 
 /// The right to bring bytes, or a place in the queue for it. Who brings holds it, and nobody
@@ -57,6 +63,12 @@ impl Pass {
 }
 
 impl Crew {
+    /// How many may be ahead at a time: one, until it is known that each brings a range and
+    /// not all of it.
+    pub(crate) fn most_ahead(&self) -> usize {
+        if self.ranged { AHEAD } else { 1 }
+    }
+
     pub(crate) fn send_ahead(&mut self, load: Load, pass: Pass) {
         self.ahead += 1;
         let feed = self.feed.clone();
@@ -78,12 +90,13 @@ impl Crew {
             Err(error) => return Err(FillError::Store(error.to_string())),
         };
         self.ahead -= 1;
-        if let Err(error) = result {
-            if !self.whole {
-                return Err(error);
+        match result {
+            Ok(()) => self.ranged = true,
+            Err(error) if !self.whole => return Err(error),
+            Err(error) => {
+                tracing::info!(%error, "nobody is sent ahead any more");
+                transfer.forget_ranges();
             }
-            tracing::info!(%error, "nobody is sent ahead any more");
-            transfer.forget_ranges();
         }
         // Whoever was not sent for may be now.
         transfer.touch();

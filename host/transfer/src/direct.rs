@@ -9,9 +9,11 @@ use ledge_core::digest::Digest;
 use crate::hash::Hasher;
 use crate::stream::OriginStream;
 use crate::transfer::HELD_BACK;
+use crate::turns::Turn;
 
 /// The rest of an object, or of a range of it.
 pub(crate) struct Direct {
+    _turn: Turn,
     stream: OriginStream,
     /// The byte after the last; `u64::MAX` is the object's end, wherever that is.
     end: u64,
@@ -29,8 +31,9 @@ struct Check {
 
 impl Direct {
     /// A range: nothing stands behind its bytes.
-    pub(crate) fn range(stream: OriginStream, end: u64) -> Self {
+    pub(crate) fn range(turn: Turn, stream: OriginStream, end: u64) -> Self {
         Self {
+            _turn: turn,
             stream,
             end,
             check: None,
@@ -38,7 +41,13 @@ impl Direct {
     }
 
     /// The rest of a whole object, of which `hasher` has seen what was before.
-    pub(crate) fn whole(stream: OriginStream, end: u64, digest: Digest, hasher: Hasher) -> Self {
+    pub(crate) fn whole(
+        turn: Turn,
+        stream: OriginStream,
+        end: u64,
+        digest: Digest,
+        hasher: Hasher,
+    ) -> Self {
         let check = Check {
             digest,
             hasher,
@@ -46,6 +55,7 @@ impl Direct {
             length: 0,
         };
         Self {
+            _turn: turn,
             stream,
             end,
             check: Some(check),

@@ -57,9 +57,7 @@ impl Ending {
             FillError::Mismatch(_) => {
                 let from = self.supply.used();
                 tracing::error!(%digest, %error, ?from, "transfer failed, nothing stored");
-                self.inner.counters.mismatched.one();
-                let suspects = self.supply.suspects();
-                self.inner.suspects.insert(digest.clone(), suspects);
+                self.inner.suspect(digest, &self.supply);
             }
             error => tracing::warn!(%digest, %error, "transfer failed, nothing stored"),
         }

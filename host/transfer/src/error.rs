@@ -56,6 +56,20 @@ pub enum FillError {
     Request(String),
 }
 
+impl FillError {
+    /// Whether another source might do better.
+    pub(crate) fn is_of_the_source(&self) -> bool {
+        matches!(
+            self,
+            Self::Refused(_)
+                | Self::Unreachable(_)
+                | Self::Timeout
+                | Self::Mismatch(_)
+                | Self::Request(_)
+        )
+    }
+}
+
 impl From<FetchError> for FillError {
     fn from(error: FetchError) -> Self {
         match error {

@@ -139,7 +139,7 @@ impl Cursor {
             match self.wait().await? {
                 Next::End => return Ok(None),
                 Next::Window(length) => return self.read(length).await.map(Some),
-                Next::Rest(rest) => self.direct = Some(self.go_direct(&rest)),
+                Next::Rest(rest) => self.direct = Some(self.go_direct(&rest).await?),
             }
         }
         match &mut self.direct {
@@ -178,14 +178,20 @@ impl Cursor {
         Ok(bytes)
     }
 
-    fn go_direct(&self, rest: &Rest) -> Direct {
+    async fn go_direct(&self, rest: &Rest) -> io::Result<Direct> {
+        if self.whole && self.at != rest.hashed {
+            // Sent before it was hashed, and the disk does not give it back.
+            return Err(io::Error::other("the store failed in the middle"));
+        }
+        let turn = rest.turn().await;
         let stream = rest.stream(self.at, &self.of.counters);
         let end = self.end.unwrap_or(u64::MAX);
-        if self.whole {
-            Direct::whole(stream, end, self.of.digest.clone(), rest.hasher.clone())
+        Ok(if self.whole {
+            let digest = self.of.digest.clone();
+            Direct::whole(turn, stream, end, digest, rest.hasher.clone())
         } else {
-            Direct::range(stream, end)
-        }
+            Direct::range(turn, stream, end)
+        })
     }
 }
 

@@ -1,9 +1,7 @@
 //! Where a transfer's bytes go: what an earlier one left, or a new file, and room for it.
 
-use std::sync::Arc;
-
 use ledge_core::digest::Digest;
-use ledge_store::{Partial, StoreError};
+use ledge_store::{Object, Partial, StoreError};
 use tokio::task::spawn_blocking;
 
 use crate::error::FillError;
@@ -48,11 +46,33 @@ impl Left {
                     hashed,
                 }
             }
-            _ => Self {
-                partial: None,
-                hasher: Hasher::new(digest.algorithm()),
-                hashed: 0,
-            },
+            _ => Self::none(digest),
+        }
+    }
+}
+
+impl Left {
+    /// Stores it, if nothing is missing: the last transfer was ended between its last byte
+    /// and its commit. Else it is given back; also if the disk does not take it.
+    pub(crate) async fn finish(self, digest: &Digest) -> Result<Object, Self> {
+        match self.partial {
+            Some(partial) if self.hasher.digest() == *digest => {
+                let (of, size) = (digest.clone(), self.hashed);
+                let committed = blocking(move || partial.commit(&of, size)).await;
+                committed.map_err(|error| {
+                    tracing::warn!(%digest, %error, "what was there cannot be stored");
+                    Self::none(digest)
+                })
+            }
+            partial => Err(Self { partial, ..self }),
+        }
+    }
+
+    fn none(digest: &Digest) -> Self {
+        Self {
+            partial: None,
+            hasher: Hasher::new(digest.algorithm()),
+            hashed: 0,
         }
     }
 }
@@ -73,19 +93,31 @@ impl Site {
         chosen.await
     }
 
-    /// The file, with a promise of `need` more bytes.
-    pub(crate) fn reserve(
+    /// The file, with a promise of `need` more bytes. Without it, what there was is left to
+    /// the next try.
+    pub(crate) async fn reserve(
         self,
-        inner: &Arc<Inner>,
+        inner: &Inner,
         need: u64,
     ) -> Result<(Partial, Reserved), FillError> {
-        let reserved = inner.room.reserve(self.free, need);
-        Ok((self.partial, reserved.ok_or(FillError::NoSpace)?))
+        match inner.room.reserve(self.free, need) {
+            Some(reserved) => Ok((self.partial, reserved)),
+            None => {
+                self.leave().await;
+                Err(FillError::NoSpace)
+            }
+        }
     }
 
-    /// Leaves what there was to the next try.
-    pub(crate) fn leave(self) {
-        self.partial.keep();
+    /// Leaves what there was to the next try; a file with nothing in it is removed.
+    pub(crate) async fn leave(self) {
+        let left = blocking(move || {
+            self.partial.keep();
+            Ok(())
+        });
+        if let Err(error) = left.await {
+            tracing::debug!(%error, "nothing is left to the next try");
+        }
     }
 }
 

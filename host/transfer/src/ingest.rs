@@ -10,7 +10,7 @@ use crate::error::FillError;
 use crate::hash::Hasher;
 use crate::source::Source;
 use crate::stream::OriginStream;
-use crate::supply::Portion;
+use crate::supply::{Portion, Supply};
 use crate::transfers::{Ingested, Transfers, Want};
 
 impl Transfers {
@@ -28,7 +28,24 @@ impl Transfers {
         if let Some(stored) = self.stored(want.as_ref()).await? {
             return Ok(stored);
         }
-        let supply = Arc::new(self.0.supply(source, &[]));
+        let known = want.as_ref().map(|want| &want.digest);
+        let suspects = known.and_then(|digest| self.0.suspects.get(digest));
+        let supply = self.0.supply(source, &suspects.unwrap_or_default());
+        let supply = Arc::new(supply);
+        let taken = self.take(want.as_ref(), supply.clone(), max).await;
+        if let (Err(FillError::Mismatch(_)), Some(digest)) = (&taken, known) {
+            self.0.suspect(digest, &supply);
+        }
+        taken
+    }
+
+    /// Takes no turn: it is small, and its client would wait behind long transfers.
+    async fn take(
+        &self,
+        want: Option<&Want>,
+        supply: Arc<Supply>,
+        max: u32,
+    ) -> Result<Ingested, FillError> {
         let opened = supply.open(Portion::Whole, |_| true).await?;
         let headers = opened.headers.clone();
         let end = opened.size.unwrap_or(u64::MAX);
@@ -41,7 +58,7 @@ impl Transfers {
         }
         let bytes = collect(stream, end, max).await?;
         let size = bytes.len() as u64;
-        let digest = verify(&bytes, want.as_ref())?;
+        let digest = verify(&bytes, want)?;
         self.keep(bytes, digest.clone()).await?;
         Ok(Ingested {
             digest,

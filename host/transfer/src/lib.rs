@@ -9,9 +9,9 @@
 //! | file | its part |
 //! |---|---|
 //! | `transfers` | the table: who starts one, who joins |
-//! | `run`, `ground`, `crew`, `ending` | the life of one, from its turn to its end |
+//! | `run`, `start`, `ground`, `crew`, `ending` | the life of one, from its turn to its end |
 //! | `plan` *(pure)* | who fetches which bytes |
-//! | `courier`, `stream`, `supply` | bring bytes: a claim's, whatever breaks, from the endpoints |
+//! | `courier`, `stream`, `supply`, `opened` | bring bytes: a claim's, whatever breaks, from the endpoints |
 //! | `writer` | the disk's side: write, hash, verify, commit |
 //! | `transfer` | what all of these and its followers share |
 //! | `follow`, `direct` | a follower's body: from the file, or past a full disk |
@@ -30,6 +30,7 @@ mod ground;
 mod hash;
 mod ingest;
 mod multipart;
+mod opened;
 mod options;
 mod pace;
 mod plan;
@@ -38,6 +39,7 @@ mod reply;
 mod room;
 mod run;
 mod source;
+mod start;
 mod stream;
 mod supply;
 mod transfer;
@@ -53,4 +55,4 @@ pub use multipart::Multipart;
 pub use options::{Abandoned, Ranges, Retries, TransferOptions};
 pub use renew::{Renew, Renewed};
 pub use source::Source;
-pub use transfers::{Ingested, Transfers, Want};
+pub use transfers::{Ingested, SEATS, Transfers, Want};

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, ETAG};
+use http::header::{ACCEPT_RANGES, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, ETAG};
 use http::{HeaderMap, HeaderValue};
 
 /// The announced length (RFC 9110, section 8.6), if there is exactly one and it is digits.
@@ -18,6 +18,11 @@ pub(crate) fn content_range(headers: &HeaderMap) -> Option<(Range<u64>, u64)> {
     let (first, last) = span.split_once('-')?;
     let (first, last, size) = (digits(first)?, digits(last)?, digits(size)?);
     (first <= last && last < size).then(|| (first..last + 1, size))
+}
+
+/// Whether the origin says that it answers ranges (RFC 9110, section 14.3).
+pub(crate) fn accepts_ranges(headers: &HeaderMap) -> bool {
+    only(headers, &ACCEPT_RANGES).is_some_and(|units| units.eq_ignore_ascii_case("bytes"))
 }
 
 /// The size that a 416 names (RFC 9110, section 15.5.17).
@@ -47,9 +52,11 @@ fn only<'a>(headers: &'a HeaderMap, name: &http::HeaderName) -> Option<&'a str> 
     values.next().is_none().then_some(text)
 }
 
+/// A number that a file's offset can be.
 fn digits(text: &str) -> Option<u64> {
     let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-    digits.then(|| text.parse().ok())?
+    let number: u64 = digits.then(|| text.parse().ok())??;
+    i64::try_from(number).is_ok().then_some(number)
 }
 
 #[cfg(test)]
@@ -68,6 +75,8 @@ mod tests {
             ("+5", None),
             ("", None),
             ("5, 5", None),
+            ("9223372036854775807", Some(i64::MAX as u64)),
+            ("9223372036854775808", None),
             ("99999999999999999999", None),
         ];
         for (text, expected) in rows {
@@ -117,6 +126,19 @@ mod tests {
         ] {
             assert_eq!(strong_etag(&field(ETAG, text)).is_some(), strong, "{text}");
         }
+    }
+
+    #[test]
+    fn who_answers_ranges_says_so() {
+        for (text, says) in [
+            ("bytes", true),
+            ("Bytes", true),
+            ("none", false),
+            ("", false),
+        ] {
+            assert_eq!(accepts_ranges(&field(ACCEPT_RANGES, text)), says, "{text}");
+        }
+        assert!(!accepts_ranges(&HeaderMap::new()));
     }
 
     #[test]

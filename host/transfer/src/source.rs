@@ -3,7 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use http::Request;
+use http::header::AUTHORIZATION;
+use http::{HeaderValue, Request, Uri};
 
 use crate::renew::Renew;
 
@@ -14,6 +15,21 @@ pub struct Source {
     pub origins: Vec<Request<()>>,
     /// Asked for a fresh request when credentials or a URL expire in mid-transfer.
     pub renew: Option<Arc<dyn Renew>>,
+}
+
+/// What a source asks, and as whom. An origin's no to one question is none to another: a
+/// digest may be missing in one repository and be in the next.
+#[derive(PartialEq, Eq)]
+pub(crate) struct Question(Vec<(Uri, Option<HeaderValue>)>);
+
+impl Source {
+    pub(crate) fn question(&self) -> Question {
+        let asks = |request: &Request<()>| {
+            let whose = request.headers().get(AUTHORIZATION);
+            (request.uri().clone(), whose.cloned())
+        };
+        Question(self.origins.iter().map(asks).collect())
+    }
 }
 
 /// Names the hosts; a request's fields are secrets.

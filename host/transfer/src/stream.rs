@@ -11,8 +11,9 @@ use ledge_origin::OriginBody;
 
 use crate::counts::Counters;
 use crate::error::FillError;
+use crate::opened::Opened;
 use crate::options::Retries;
-use crate::supply::{Opened, Portion, Supply, is_final};
+use crate::supply::{Portion, Supply, is_final};
 
 /// Reads on from where it broke: with `Range` and `If-Range`, at the next endpoint, after a while.
 pub(crate) struct OriginStream {
@@ -25,6 +26,8 @@ pub(crate) struct OriginStream {
     body_at: u64,
     /// Where the body ends; `u64::MAX` where the origin does not say.
     body_end: u64,
+    /// The object's size, once an answer said it.
+    size: Option<u64>,
     /// Of the last frame, what was not wanted yet.
     kept: Option<Bytes>,
     endpoint: usize,
@@ -45,6 +48,7 @@ impl OriginStream {
             at: opened.span.start,
             body_at: opened.span.start,
             body_end: opened.span.end,
+            size: opened.size,
             endpoint: opened.endpoint,
             body: Some(opened.body),
             ..Self::from(supply, counters, 0)
@@ -62,6 +66,7 @@ impl OriginStream {
             at,
             body_at: at,
             body_end: at,
+            size: None,
             kept: None,
             resumes: true,
             patient: true,
@@ -102,7 +107,11 @@ impl OriginStream {
     /// The next bytes, none of them at or after `end` (`u64::MAX` where the size is
     /// not known), and the offset of the first. `None` at the end.
     pub(crate) async fn next(&mut self, end: u64) -> Result<Option<(u64, Bytes)>, FillError> {
-        while self.at < end {
+        loop {
+            let end = self.size.map_or(end, |size| end.min(size));
+            if self.at >= end {
+                return Ok(None);
+            }
             if let Some(kept) = self.kept.take()
                 && let Some(found) = self.take(kept, end)
             {
@@ -124,6 +133,8 @@ impl OriginStream {
                     }
                 }
                 Some(Err(error)) => self.broke(error.into()).await?,
+                // It is as short as it said: the rest is asked for.
+                None if self.body_at >= self.body_end => self.body = None,
                 None if end == u64::MAX => return Ok(None),
                 None => {
                     let text = format!("the origin broke off after {} of {end} bytes", self.at);
@@ -131,7 +142,6 @@ impl OriginStream {
                 }
             }
         }
-        Ok(None)
     }
 
     /// What of a frame is wanted now. What lies behind `end` is kept.
@@ -158,8 +168,13 @@ impl OriginStream {
     async fn ask(&mut self, end: u64) -> Result<(), FillError> {
         let portion = Portion::span(self.at, end);
         match self.supply.ask_again(self.endpoint, portion).await {
+            Ok(opened) if opened.size.is_some_and(|size| size < self.at) => {
+                let text = "the origin has fewer than came already".to_owned();
+                self.wait(FillError::Mismatch(text)).await
+            }
             Ok(opened) if opened.span.start == self.at || self.patient => {
                 (self.body_at, self.body_end) = (opened.span.start, opened.span.end);
+                self.size = self.size.or(opened.size);
                 self.body = Some(opened.body);
                 self.kept = None;
                 Ok(())

@@ -1,26 +1,21 @@
-//! The endpoints that have an object: how each is asked, and what its answer means.
+//! The endpoints that have an object: in which order, and how each is asked.
 
 use std::collections::BTreeSet;
-use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use bytes::Bytes;
 use http::header::{IF_RANGE, RANGE};
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
-use http_body_util::{BodyExt, Limited};
+use http::{HeaderValue, Request, StatusCode};
 use ledge_core::range::ByteRange;
-use ledge_origin::{Client, OriginBody};
+use ledge_origin::Client;
 
-use crate::error::{FillError, Refusal};
+use crate::error::FillError;
+use crate::opened::{Fault, Opened, beyond, part, refusal, whole};
 use crate::options::Retries;
 use crate::pace::{OriginPace, Paces};
 use crate::renew::Renew;
-use crate::reply::{coding, content_length, content_range, strong_etag, unsatisfied};
+use crate::reply::{coding, strong_etag};
 use crate::source::Source;
-
-/// How much of a refusal's body is kept: the bound that `ledge:edge/blobs` promises.
-const REFUSAL_BYTES: usize = 64 * 1024;
 
 /// The endpoints of one object, best first.
 pub(crate) struct Supply {
@@ -30,11 +25,11 @@ pub(crate) struct Supply {
     retries: Retries,
     /// The first answer's entity tag, and which endpoint said it.
     validator: OnceLock<(usize, HeaderValue)>,
-    /// The object's size, as the first answer said it.
+    /// The object's size, as the first answer that said one said it.
     size: OnceLock<u64>,
-    /// Who answered the first request: asked first by those that follow.
+    /// Who answered last: asked first by those that follow.
     best: AtomicUsize,
-    /// Which endpoints brought bytes.
+    /// Which endpoints answered with bytes.
     used: Mutex<BTreeSet<usize>>,
 }
 
@@ -51,20 +46,6 @@ struct Endpoint {
 pub(crate) enum Portion {
     Whole,
     Range(ByteRange),
-}
-
-/// An answer that has bytes.
-pub(crate) struct Opened {
-    /// Which bytes; the end is `u64::MAX` where the origin does not say.
-    pub(crate) span: Range<u64>,
-    /// The object's size, if the origin says it.
-    pub(crate) size: Option<u64>,
-    /// Whether the origin answered a range with that range.
-    pub(crate) ranged: bool,
-    /// Which endpoint answered: its place in the order of asking.
-    pub(crate) endpoint: usize,
-    pub(crate) headers: HeaderMap,
-    pub(crate) body: OriginBody,
 }
 
 impl Portion {
@@ -137,7 +118,7 @@ impl Supply {
         first.map_or("", |endpoint| endpoint.authority.as_str())
     }
 
-    /// The endpoints that brought bytes: hosts and ports.
+    /// The endpoints that answered with bytes: hosts and ports.
     pub(crate) fn used(&self) -> Vec<String> {
         let used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
         let authority = |place: &usize| self.endpoints.get(*place).map(|e| e.authority.clone());
@@ -227,12 +208,16 @@ impl Supply {
     /// Another size is another object.
     async fn ask_for_more(&self, place: usize, portion: Portion) -> Result<Opened, FillError> {
         let opened = self.ask(place, portion).await?;
-        match (opened.size, self.size.get()) {
-            (Some(found), Some(size)) if found != *size => Err(FillError::Mismatch(format!(
-                "{found} are announced where {size} were before"
-            ))),
-            _ => Ok(opened),
+        if let Some(found) = opened.size {
+            let size = *self.size.get_or_init(|| found);
+            if found != size {
+                return Err(FillError::Mismatch(format!(
+                    "{found} are announced where {size} were before"
+                )));
+            }
         }
+        self.best.store(place, Ordering::Relaxed);
+        Ok(opened)
     }
 
     async fn ask(&self, place: usize, portion: Portion) -> Result<Opened, Fault> {
@@ -299,97 +284,4 @@ pub(crate) fn is_final(status: StatusCode) -> bool {
 /// Object stores answer 403 to a URL whose signature expired, registries 401 to a token.
 fn is_expired(status: StatusCode) -> bool {
     matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)
-}
-
-/// Why an endpoint brings no bytes.
-enum Fault {
-    /// It cannot answer this range; it may have the whole.
-    Range(FillError),
-    Other(FillError),
-}
-
-impl From<FillError> for Fault {
-    fn from(error: FillError) -> Self {
-        Self::Other(error)
-    }
-}
-
-impl From<Fault> for FillError {
-    fn from(fault: Fault) -> Self {
-        match fault {
-            Fault::Range(error) | Fault::Other(error) => error,
-        }
-    }
-}
-
-fn another_range() -> Fault {
-    let why = "the origin answered with another range than it was asked for";
-    Fault::Range(FillError::Unreachable(why.to_owned()))
-}
-
-fn whole(response: Response<OriginBody>, endpoint: usize) -> Result<Opened, Fault> {
-    let (head, body) = response.into_parts();
-    let size = content_length(&head.headers);
-    Ok(Opened {
-        span: 0..size.unwrap_or(u64::MAX),
-        size,
-        ranged: false,
-        endpoint,
-        headers: head.headers,
-        body,
-    })
-}
-
-fn part(
-    response: Response<OriginBody>,
-    endpoint: usize,
-    portion: Portion,
-) -> Result<Opened, Fault> {
-    let (head, body) = response.into_parts();
-    let (span, size) = content_range(&head.headers).ok_or_else(another_range)?;
-    let Portion::Range(range) = portion else {
-        return Err(another_range());
-    };
-    let asked = range.resolve(size).ok_or_else(another_range)?;
-    // It may be shorter than asked for, but must start there.
-    if span.start != asked.start || span.end > asked.end {
-        return Err(another_range());
-    }
-    Ok(Opened {
-        span,
-        size: Some(size),
-        ranged: true,
-        endpoint,
-        headers: head.headers,
-        body,
-    })
-}
-
-fn beyond(response: &Response<OriginBody>) -> Fault {
-    let size = unsatisfied(response.headers());
-    size.map_or_else(another_range, |size| {
-        Fault::Range(FillError::Unsatisfiable(size))
-    })
-}
-
-async fn refusal(response: Response<OriginBody>, origin: usize) -> Refusal {
-    let (head, body) = response.into_parts();
-    Refusal {
-        status: head.status,
-        headers: head.headers,
-        body: start_of(body).await,
-        origin,
-    }
-}
-
-/// The body's first bytes, as far as they come: a refusal needs no more.
-async fn start_of(body: OriginBody) -> Bytes {
-    let mut body = Limited::new(body, REFUSAL_BYTES);
-    let mut kept = Vec::new();
-    while let Some(Ok(frame)) = body.frame().await {
-        if let Ok(data) = frame.into_data() {
-            kept.extend_from_slice(&data);
-        }
-    }
-    kept.into()
 }

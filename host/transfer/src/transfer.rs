@@ -14,8 +14,10 @@ use crate::counts::Counters;
 use crate::error::FillError;
 use crate::hash::Hasher;
 use crate::plan::{ClaimId, Plan};
+use crate::source::Question;
 use crate::stream::OriginStream;
 use crate::supply::Supply;
+use crate::turns::{Turn, Turns};
 
 /// How many of an object's last bytes wait until its digest is right, so that
 /// no client can take a wrong object for a whole one. One would do; a block
@@ -56,6 +58,7 @@ pub(crate) enum Stage {
 /// What it takes to go on without a disk.
 pub(crate) struct Rest {
     pub(crate) supply: Arc<Supply>,
+    pub(crate) turns: Turns,
     /// Whether all of it is in the file, and right; it could only not be made durable.
     pub(crate) is_whole: bool,
     /// Of the first `hashed` bytes, which are in the file.
@@ -74,6 +77,8 @@ pub(crate) struct Progress {
 
 /// A transfer that callers may follow.
 pub(crate) struct Transfer {
+    /// Of the source that it was started with.
+    question: Question,
     progress: watch::Sender<Progress>,
     head: OnceLock<Head>,
     plan: Mutex<Plan>,
@@ -89,13 +94,14 @@ pub(crate) struct Transfer {
 
 impl Transfer {
     /// One that nobody runs yet, and what its followers will ask for: bytes far ahead.
-    pub(crate) fn new() -> (Arc<Self>, mpsc::Receiver<Range<u64>>) {
+    pub(crate) fn new(question: Question) -> (Arc<Self>, mpsc::Receiver<Range<u64>>) {
         let (progress, _) = watch::channel(Progress {
             stage: Stage::Asking,
             present: RangeSet::new(),
         });
         let (sender, asks) = mpsc::channel(ASKS);
         let transfer = Arc::new(Self {
+            question,
             progress,
             head: OnceLock::new(),
             plan: Mutex::new(Plan::new(0, None)),
@@ -106,6 +112,10 @@ impl Transfer {
             ranges: AtomicBool::new(true),
         });
         (transfer, asks)
+    }
+
+    pub(crate) fn question(&self) -> &Question {
+        &self.question
     }
 
     pub(crate) fn watch(&self) -> watch::Receiver<Progress> {
@@ -287,6 +297,11 @@ impl Progress {
 }
 
 impl Rest {
+    /// A request of one's own takes a turn like any other.
+    pub(crate) async fn turn(&self) -> Turn {
+        self.turns.follow_up(self.supply.first()).turn().await
+    }
+
     /// The bytes from `at` on.
     pub(crate) fn stream(&self, at: u64, counters: &Arc<Counters>) -> OriginStream {
         let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
@@ -298,6 +313,7 @@ impl Rest {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::source::Source;
 
     #[test]
     fn the_last_bytes_wait_for_the_digest() {
@@ -328,7 +344,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_gap_is_waited_for_until_a_claim_ends() {
-        let (transfer, _asks) = Transfer::new();
+        let (transfer, _asks) = Transfer::new(Source::default().question());
         transfer.plan().learn(100);
         let whole = transfer.claim_gap(false).await.expect("a gap");
         assert_eq!(whole.left(), 0..100);

@@ -10,7 +10,7 @@ use ledge_core::range::ByteRange;
 use ledge_origin::Client;
 use ledge_store::BlobStore;
 use moka::sync::Cache;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use crate::answer::{Answer, Outcome};
 use crate::counts::{Counters, Counts};
@@ -59,6 +59,8 @@ pub(crate) struct Inner {
     pub(crate) room: Room,
     /// Who brought wrong bytes of what: asked last the next time.
     pub(crate) suspects: Cache<Digest, Vec<String>>,
+    /// For transfers that bring only ranges.
+    pub(crate) seats: Arc<Semaphore>,
     running: Mutex<HashMap<Digest, Running>>,
 }
 
@@ -71,6 +73,11 @@ struct Running {
 /// Seconds after which a caller that found every place taken asks again: long
 /// enough for some transfers to end, short enough for a client to wait.
 pub(crate) const RETRY_AFTER: u32 = 5;
+
+/// How many transfers may bring only ranges at a time. Each has a thread that waits for
+/// what readers want next, half a minute after the last one left; 256 threads' stacks are
+/// a few MiB.
+pub const SEATS: usize = 256;
 
 /// How many digests' suspects are remembered, and for how long: until the origin's
 /// operators have mended it, or its caches forgot.
@@ -100,6 +107,7 @@ impl Transfers {
                 .max_capacity(SUSPECTS)
                 .time_to_live(SUSPECTED_FOR)
                 .build(),
+            seats: Arc::new(Semaphore::new(SEATS)),
             running: Mutex::default(),
         }))
     }
@@ -135,6 +143,7 @@ impl Transfers {
         source: Source,
         ranges: &[ByteRange],
     ) -> Result<Answer, FillError> {
+        let question = source.question();
         let mut source = Some(source);
         loop {
             if let Some(object) = self.0.store.find(&want.digest).await? {
@@ -142,10 +151,15 @@ impl Transfers {
             }
             match self.0.join_or_start(&want, &mut source, ranges)? {
                 Joined::Follows(transfer, progress, outcome) => {
-                    return self
+                    let is_ours = *transfer.question() == question;
+                    let answer = self
                         .0
                         .follow(&want.digest, transfer, progress, ranges, outcome)
                         .await;
+                    match answer {
+                        Err(error) if !is_ours && error.is_of_the_source() => {}
+                        answer => return answer,
+                    }
                 }
                 Joined::Ending(mut progress) => {
                     // Closed: it is over, too.
@@ -187,7 +201,7 @@ impl Inner {
             });
         }
         let source = source.take().unwrap_or_default();
-        let (transfer, asks) = Transfer::new();
+        let (transfer, asks) = Transfer::new(source.question());
         let job = Job::new(self, want.clone(), source, ranges, transfer.clone());
         let place = self.turns.enter(job.origin());
         let place = place.map_err(|_| FillError::Busy(RETRY_AFTER))?;
@@ -209,6 +223,12 @@ impl Inner {
     pub(crate) fn end(&self, digest: &Digest, transfer: &Transfer, stage: Stage) {
         self.running().remove(digest);
         transfer.enter(stage);
+    }
+
+    /// Wrong bytes came: whoever brought them is asked last the next time.
+    pub(crate) fn suspect(&self, digest: &Digest, supply: &Supply) {
+        self.counters.mismatched.one();
+        self.suspects.insert(digest.clone(), supply.suspects());
     }
 
     /// Decides that a transfer ends because nobody follows it; false if somebody does.
@@ -244,6 +264,10 @@ impl Inner {
             Stage::Asking | Stage::Receiving | Stage::Verified => outcome,
         };
         let head = transfer.head().ok_or_else(dropped)?;
+        if head.size == Some(0) {
+            // Nothing could be held back of it.
+            verified(&mut progress).await?;
+        }
         // Without a file it will be unkept, though that may not be said yet.
         let outcome = head.file.as_ref().map_or(Outcome::Bypass, |_| outcome);
         if outcome == Outcome::Bypass {
@@ -258,5 +282,18 @@ impl Inner {
             size: head.size,
         };
         Answer::following(followed, ranges, outcome, head.headers)
+    }
+}
+
+/// Waits until the digest of an empty object was compared.
+async fn verified(progress: &mut watch::Receiver<Progress>) -> Result<(), FillError> {
+    let progress = progress
+        .wait_for(|progress| progress.is_verified() || progress.is_over())
+        .await
+        .map_err(|_| FillError::Unreachable("the transfer was dropped".to_owned()))?;
+    match &progress.stage {
+        Stage::Failed(error) => Err(error.clone()),
+        _ if progress.is_verified() => Ok(()),
+        _ => Err(FillError::Mismatch("there are none".to_owned())),
     }
 }

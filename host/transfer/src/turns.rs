@@ -53,9 +53,26 @@ impl Turns {
     /// # Errors
     /// [`Full`] if it would have to wait and as many wait as may.
     pub(crate) fn enter(&self, origin: &str) -> Result<Waiting, Full> {
-        let (origin, ticket, called) = self.change(|queue| queue.join(origin))?;
+        self.change(|queue| {
+            let is_full = queue.waiting >= queue.bounds.waiting && !queue.is_free(origin);
+            if is_full {
+                Err(Full)
+            } else {
+                Ok(queue.join(origin))
+            }
+        })
+        .map(|joined| self.waiting(joined))
+    }
+
+    /// Joins the queue, however many wait: for those whom somebody waits for that was let in
+    /// already. Their number is bounded by that.
+    pub(crate) fn follow_up(&self, origin: &str) -> Waiting {
+        self.waiting(self.change(|queue| queue.join(origin)))
+    }
+
+    fn waiting(&self, (origin, ticket, called): Joined) -> Waiting {
         let place = self.place(origin, ticket);
-        Ok(Waiting { place, called })
+        Waiting { place, called }
     }
 
     /// A turn at once, or none. It overtakes nobody who waits and could use it.
@@ -116,6 +133,9 @@ impl Drop for Place {
     }
 }
 
+/// Whose queue, which ticket, and how it is told.
+type Joined = (Arc<str>, u64, oneshot::Receiver<()>);
+
 struct Queue {
     bounds: Bounds,
     running: usize,
@@ -160,10 +180,7 @@ impl Queue {
         self.running < self.bounds.total && of_origin < self.bounds.per_origin
     }
 
-    fn join(&mut self, origin: &str) -> Result<(Arc<str>, u64, oneshot::Receiver<()>), Full> {
-        if self.waiting >= self.bounds.waiting && !self.is_free(origin) {
-            return Err(Full);
-        }
+    fn join(&mut self, origin: &str) -> Joined {
         let (sender, called) = oneshot::channel();
         let (origin, ticket) = self.ticket(origin);
         self.waiting += 1;
@@ -173,7 +190,7 @@ impl Queue {
                 called: sender,
             });
         });
-        Ok((origin, ticket, called))
+        (origin, ticket, called)
     }
 
     fn take(&mut self, origin: &str) -> Option<(Arc<str>, u64)> {

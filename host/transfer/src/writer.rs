@@ -32,6 +32,9 @@ pub(crate) const BLOCK: u64 = 256 * 1024;
 /// restart loses at most, for a line of 80 bytes.
 const MARK: u64 = 1 << 20;
 
+/// How many marks an object gets at most, which is fewer than the store takes.
+const MARKS: u64 = 4096;
+
 /// What the network side tells the disk side.
 pub(crate) enum Feed {
     /// Bytes, and the offset of the first.
@@ -77,6 +80,7 @@ impl Writer {
             present.insert(0..self.hashed);
         }
         let mut marked = self.hashed;
+        let step = MARK.max(self.size.unwrap_or(0) / MARKS);
         let mut batch = Vec::with_capacity(BATCH);
         // The first bytes go on at once; later ones are told of together.
         let mut most = 1;
@@ -91,7 +95,7 @@ impl Writer {
             if let Err(error) = self.hash(&batch, &present).and(written) {
                 return Err(full(error, self.hasher, self.hashed));
             }
-            if self.hashed - marked >= MARK {
+            if self.hashed - marked >= step {
                 marked = self.hashed;
                 self.mark();
             }

@@ -118,7 +118,11 @@ impl Bench {
 
     /// Requests for an object, one an origin.
     pub(crate) fn source(&self, bytes: &[u8]) -> Source {
-        let path = good::path(bytes);
+        self.source_at(&good::path(bytes))
+    }
+
+    /// Requests for a path, one an origin.
+    pub(crate) fn source_at(&self, path: &str) -> Source {
         let request = |origin: &Origin| Request::get(format!("{}{path}", origin.url)).body(());
         let requests = self.origins.iter().map(request);
         Source {

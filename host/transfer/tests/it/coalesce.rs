@@ -1,12 +1,17 @@
 //! One transfer a digest, however many callers, whenever they come and go.
 
+use std::sync::Arc;
+
+use bytes::Bytes;
 use futures::future::join_all;
 use futures::join;
+use http::HeaderValue;
+use http::header::AUTHORIZATION;
 use ledge_transfer::{Counts, FillError, Outcome};
 
-use crate::bench::{Bench, SIZE, body, content, gate, next};
+use crate::bench::{Bench, SIZE, body, content, gate, next, want};
 use crate::good::{holds, well};
-use crate::origin::{Step, always, head};
+use crate::origin::{Script, Step, always, head, ok};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn twenty_callers_are_one_request_and_all_get_the_bytes() {
@@ -151,4 +156,64 @@ async fn a_refusal_reaches_every_follower_with_its_fields_and_body() {
         ..Counts::default()
     };
     assert_eq!(bench.transfers.counts(), counts);
+}
+
+/// A digest may be missing in one repository and be in another.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_origins_no_is_for_who_asked_that_question_alone() {
+    let (bytes, hold) = (content(), gate());
+    let (wait, object) = (hold.clone(), Bytes::from(bytes.clone()));
+    let script: Script = Arc::new(move |asked| match asked.path.as_str() {
+        "/private" => vec![
+            Step::Wait(wait.clone()),
+            head("404 Not Found\r\ncontent-length: 0"),
+        ],
+        _ => vec![ok(object.len()), Step::Body(object.clone())],
+    });
+    let bench = Bench::new(script).await;
+    let fill = |path| {
+        bench
+            .transfers
+            .fill(want(&bytes), bench.source_at(path), &[])
+    };
+    let release = async {
+        bench.followed_by(&bytes, 3).await;
+        hold.add_permits(1);
+    };
+    let (first, same, other, ()) =
+        join!(fill("/private"), fill("/private"), fill("/public"), release);
+    for refused in [first, same] {
+        assert!(matches!(refused, Err(FillError::Refused(_))), "{refused:?}");
+    }
+    let got = body(other.expect("an answer")).await.expect("a whole body");
+    assert_eq!(got, bytes);
+    let requests = bench.origin().requests();
+    let paths: Vec<_> = requests.iter().map(|asked| asked.path.as_str()).collect();
+    assert_eq!(paths, ["/private", "/public"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_users_no_is_not_ones_own() {
+    let (bytes, hold) = (content(), gate());
+    let (wait, object) = (hold.clone(), Bytes::from(bytes.clone()));
+    let script: Script = Arc::new(move |asked| match asked.field("authorization") {
+        Some("Basic me") => vec![ok(object.len()), Step::Body(object.clone())],
+        _ => vec![
+            Step::Wait(wait.clone()),
+            head("401 Unauthorized\r\ncontent-length: 0"),
+        ],
+    });
+    let bench = Bench::new(script).await;
+    let mut mine = bench.source(&bytes);
+    let basic = HeaderValue::from_static("Basic me");
+    mine.origins[0].headers_mut().insert(AUTHORIZATION, basic);
+    let release = async {
+        bench.followed_by(&bytes, 2).await;
+        hold.add_permits(1);
+    };
+    let theirs = bench.fill(&bytes, &[]);
+    let mine = bench.transfers.fill(want(&bytes), mine, &[]);
+    let (theirs, mine, ()) = join!(theirs, mine, release);
+    assert!(matches!(theirs, Err(FillError::Refused(_))), "{theirs:?}");
+    assert_eq!(body(mine.expect("an answer")).await.expect("a body"), bytes);
 }

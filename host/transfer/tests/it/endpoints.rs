@@ -3,9 +3,9 @@
 use http::{Request, StatusCode};
 use ledge_transfer::{FillError, Source};
 
-use crate::bench::{Bench, OPTIONS, content, digest, want};
+use crate::bench::{Bench, OPTIONS, content, digest, gate, want};
 use crate::good::{holds, path, refuse, well};
-use crate::origin::always;
+use crate::origin::{Step, always, head};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_another_endpoint_may_do_better_is_asked_of_it() {
@@ -95,4 +95,21 @@ async fn nobody_is_asked_who_is_not_configured() {
     let error = bench.transfers.fill(want(&bytes), source, &[]).await;
     assert!(matches!(error, Err(FillError::Unreachable(_))), "{error:?}");
     assert_eq!(stranger.origin().requests().len(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_whose_body_does_not_end_is_a_refusal() {
+    let (bytes, never) = (content(), gate());
+    let stalls = always(vec![
+        head("404 Not Found\r\ncontent-length: 100"),
+        Step::Send(b"gone".to_vec()),
+        Step::Wait(never.clone()),
+    ]);
+    let bench = Bench::new(stalls).await;
+    let error = bench.fill(&bytes, &[]).await.expect_err("a refusal");
+    let FillError::Refused(refusal) = error else {
+        panic!("not refused: {error:?}");
+    };
+    assert_eq!(refusal.body, "gone");
+    assert_eq!(never.available_permits(), 0);
 }

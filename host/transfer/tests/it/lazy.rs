@@ -2,10 +2,11 @@
 
 use futures::future::join_all;
 use ledge_core::range::ByteRange;
-use ledge_transfer::{Ranges, TransferOptions};
+use ledge_transfer::{Outcome, Ranges, TransferOptions};
 
 use crate::bench::{Bench, FAR, OPTIONS, PIECE, body, content, object, until};
 use crate::good::{holds, holds_all, in_turn, well};
+use crate::origin::Asked;
 
 /// Everything larger than a byte is large.
 const LAZY: TransferOptions = TransferOptions {
@@ -152,4 +153,15 @@ async fn transfers_that_share_all_turns_bring_further_ranges() {
         assert_eq!(body(idle).await.expect("the range"), bytes[..10]);
     };
     join_all(objects.iter().map(|bytes| lazily(bytes))).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_fetched_takes_no_room() {
+    let bytes = content();
+    let huge = |_: &Asked| well().claiming("bytes 0-99/9000000000000000000");
+    let bench = Bench::with(holds(&bytes, huge), LAZY).await;
+    let answer = bench.fill(&bytes, &[ByteRange::Between(0, 99)]).await;
+    let answer = answer.expect("an answer");
+    assert_eq!(answer.outcome, Outcome::Started);
+    assert_eq!(body(answer).await.expect("the range"), bytes[..100]);
 }

@@ -1,11 +1,14 @@
 //! How many transfers run, who goes first, and how fast.
 
+use std::time::Duration;
+
 use futures::future::join_all;
 use futures::join;
-use ledge_transfer::{FillError, TransferOptions};
+use ledge_core::range::ByteRange;
+use ledge_transfer::{FillError, Ranges, SEATS, TransferOptions};
 
-use crate::bench::{Bench, OPTIONS, body, content, gate, object, until, want};
-use crate::good::{holds_all, path, refuse, well};
+use crate::bench::{Bench, OPTIONS, PIECE, body, content, gate, object, until, want};
+use crate::good::{holds, holds_all, path, refuse, well};
 
 /// Objects of which no two are alike.
 fn objects(number: usize) -> Vec<Vec<u8>> {
@@ -159,4 +162,68 @@ async fn a_bandwidth_changes_no_byte() {
     assert_eq!(bench.whole(&bytes).await.expect("a whole body"), bytes);
     bench.settled(&bytes).await;
     assert!(bench.stored(&bytes).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_leaves_before_its_turn_leaves_the_queue() {
+    let (objects, hold) = (objects(3), gate());
+    let stalled = well().stall_at(0, &hold);
+    let options = TransferOptions {
+        running: 1,
+        waiting: 1,
+        ..OPTIONS
+    };
+    let script = holds_all(&slices(&objects), move |_| stalled.clone());
+    let bench = Bench::with(script, options).await;
+    let first = bench.fill(&objects[0], &[]).await.expect("an answer");
+    let second = tokio::time::timeout(Duration::ZERO, bench.fill(&objects[1], &[]));
+    second.await.expect_err("it waits for its turn");
+    bench.settled(&objects[1]).await;
+    // Its place is free.
+    let (third, ()) = join!(bench.whole(&objects[2]), async { hold.add_permits(2) });
+    assert_eq!(third.expect("a body"), objects[2]);
+    assert_eq!(body(first).await.expect("a body"), objects[0]);
+    let requests = bench.origin().requests();
+    assert!(requests.iter().all(|asked| asked.path != path(&objects[1])));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_transfer_of_ranges_waits_for_turns_and_does_not_end() {
+    let (bytes, hold) = (object(PIECE), gate());
+    let options = TransferOptions {
+        running: 1,
+        waiting: 0,
+        ranges: Ranges::WholeUpTo(1),
+        ..OPTIONS
+    };
+    let stalled = well().stall_at(1000, &hold);
+    let bench = Bench::with(holds(&bytes, move |_| stalled.clone()), options).await;
+    let first = bench.fill(&bytes, &[ByteRange::Between(0, 1999)]).await;
+    let far = ByteRange::Between(5_000_000, 5_000_099);
+    let second = bench.fill(&bytes, &[far]).await.expect("an answer");
+    let (first, second, ()) = join!(body(first.expect("an answer")), body(second), async {
+        hold.add_permits(1);
+    });
+    assert_eq!(first.expect("the range"), bytes[..2000]);
+    assert_eq!(second.expect("the range"), bytes[5_000_000..5_000_100]);
+    assert_eq!(bench.origin().ranges(), ["0-1999", "5000000-5000099"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn transfers_that_wait_for_readers_are_bounded() {
+    let objects: Vec<_> = (0..=SEATS).map(|n| object(100 + n)).collect();
+    let options = TransferOptions {
+        ranges: Ranges::WholeUpTo(1),
+        ..OPTIONS
+    };
+    let bench = Bench::with(holds_all(&slices(&objects), |_| well()), options).await;
+    let range = [ByteRange::Between(0, 1)];
+    for object in &objects[..SEATS] {
+        assert_eq!(bench.get(object, &range).await.expect("bytes"), object[..2]);
+    }
+    let one_more = bench.fill(&objects[SEATS], &range).await;
+    assert!(matches!(one_more, Err(FillError::Busy(5))), "{one_more:?}");
+    // What is fetched whole waits for no reader.
+    let whole = bench.whole(&objects[SEATS]).await;
+    assert_eq!(whole.expect("a body"), objects[SEATS]);
 }

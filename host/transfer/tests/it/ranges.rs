@@ -1,5 +1,6 @@
 //! Ranges of an object that is not stored, near the running transfer and far ahead.
 
+use futures::future::join_all;
 use futures::join;
 use ledge_core::range::{ByteRange, Selection, Span};
 use ledge_transfer::{Answer, FillError, Outcome};
@@ -342,4 +343,26 @@ async fn abandoned_open_ranges_bring_every_byte_once() {
     );
     assert_eq!(bench.transfers.counts().received, size as u64);
     assert_eq!(bench.transfers.counts().started, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_origin_without_ranges_is_asked_for_one_far_ahead_only_once() {
+    let (bytes, hold) = (object(PIECE + FAR), gate());
+    let acts = vec![well().stall_at(1000, &hold), well().without_ranges()];
+    let bench = Bench::new(holds(&bytes, in_turn(acts))).await;
+    let whole = bench.fill(&bytes, &[]).await.expect("an answer");
+    let far = [4_000_000, 6_000_000, 8_000_000];
+    let ranges = far.map(|at| [ByteRange::Between(at, at + 99)]);
+    let answers = join_all(ranges.iter().map(|range| bench.fill(&bytes, range))).await;
+    let bodies = answers.into_iter().map(|a| body(a.expect("an answer")));
+    let (bodies, whole, ()) = join!(join_all(bodies), body(whole), async {
+        bench.origin().asked(2).await;
+        hold.add_permits(1);
+    });
+    for (got, at) in bodies.into_iter().zip(far) {
+        let at = at as usize;
+        assert_eq!(got.expect("the range"), bytes[at..at + 100]);
+    }
+    assert!(whole.expect("a whole body") == bytes, "wrong bytes");
+    assert_eq!(bench.origin().requests().len(), 2);
 }

@@ -4,9 +4,11 @@ use std::fs;
 use std::os::unix::fs::FileExt;
 
 use ledge_core::range::ByteRange;
+use ledge_transfer::Outcome;
 
-use crate::bench::{Bench, body, content, gate, next, object, until};
+use crate::bench::{Bench, body, content, digest, gate, next, object, until};
 use crate::good::{Act, holds, in_turn, refuse, well};
+use crate::origin::always;
 
 /// So that a few marks are made on the way.
 const LARGE: usize = 4 << 20;
@@ -216,4 +218,38 @@ async fn what_was_taken_up_and_failed_its_digest_is_gone() {
     assert_eq!(bench.partials(), 0);
     bench.whole(&bytes).await.expect_err("wrong bytes");
     assert_eq!(bench.origin().ranges()[2..], ["100000-", "whole"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_only_lacks_its_commit_is_stored_without_the_origin() {
+    let bytes = content();
+    let bench = Bench::new(always(Vec::new())).await;
+    let mut partial = bench
+        .transfers
+        .store()
+        .begin(&digest(&bytes))
+        .expect("a file");
+    partial.write_at(&bytes, 0).expect("written");
+    let whole = digest(&bytes);
+    partial
+        .mark(bytes.len() as u64, whole.hex())
+        .expect("marked");
+    partial.keep();
+    assert_eq!(bench.whole(&bytes).await.expect("a whole body"), bytes);
+    assert!(bench.stored(&bytes).await);
+    assert_eq!(bench.partials(), 0);
+    assert!(bench.origin().requests().is_empty());
+}
+
+/// It is of use when there is room again.
+#[tokio::test(flavor = "multi_thread")]
+async fn without_room_for_the_rest_what_is_there_stays() {
+    let bytes = content();
+    let huge = well().claiming("bytes 100000-299999/9000000000000000000");
+    let bench = stopped_at(&bytes, 100_000, huge).await;
+    let answer = bench.fill(&bytes, &[]).await.expect("an answer");
+    assert_eq!(answer.outcome, Outcome::Bypass);
+    drop(answer);
+    bench.settled(&bytes).await;
+    assert_eq!(bench.partials(), 2);
 }

@@ -2,12 +2,14 @@
 
 use std::sync::{Arc, Mutex};
 
+use bytes::Bytes;
 use http::Request;
+use ledge_core::range::ByteRange;
 use ledge_transfer::{FillError, Refusal, Renew, Renewed, Retries, Source, TransferOptions};
 
 use crate::bench::{Bench, OPTIONS, SIZE, body, content, gate, want};
 use crate::good::{Act, TAG, holds, in_turn, refuse, well};
-use crate::origin::Asked;
+use crate::origin::{Asked, Script, Step, head};
 
 /// Of a first answer that broke.
 const REST: &str = "100000-299999";
@@ -323,4 +325,43 @@ async fn fresh_credentials_that_let_nobody_in_are_the_end() {
     got.expect_err("a cut body");
     assert_eq!(bench.origin().ranges(), ["whole", REST, REST]);
     assert_eq!(registry.asked.lock().expect("no panic holds it").len(), 1);
+}
+
+/// Nobody said the size at first, and then the origin brings less at a time than it is asked for.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_is_as_short_as_it_says_is_no_break() {
+    let bytes = content();
+    let object = Bytes::from(bytes.clone());
+    let script: Script = Arc::new(move |asked| match asked.range() {
+        Some(ByteRange::From(at) | ByteRange::Between(at, _)) => {
+            let (size, at) = (object.len(), at as usize);
+            let end = size.min(at + 50_000);
+            let status = "206 Partial Content\r\ncontent-range: bytes";
+            let length = end - at;
+            vec![
+                head(&format!(
+                    "{status} {at}-{}/{size}\r\ncontent-length: {length}",
+                    end - 1
+                )),
+                Step::Body(object.slice(at..end)),
+            ]
+        }
+        // In chunks, and cut.
+        _ => vec![
+            head("200 OK\r\ntransfer-encoding: chunked"),
+            Step::Send(b"186a0\r\n".to_vec()),
+            Step::Body(object.slice(..100_000)),
+        ],
+    });
+    let bench = Bench::new(script).await;
+    assert_eq!(bench.whole(&bytes).await.expect("a whole body"), bytes);
+    let ranges = [
+        "whole",
+        "100000-",
+        "150000-299999",
+        "200000-299999",
+        "250000-299999",
+    ];
+    assert_eq!(bench.origin().ranges(), ranges);
+    assert_eq!(bench.transfers.counts().resumed, 1);
 }

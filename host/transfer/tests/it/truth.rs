@@ -314,3 +314,20 @@ async fn an_endpoint_that_tampers_and_breaks_off_does_not_win_for_ever() {
     bench.settled(&bytes).await;
     assert!(bench.stored(&bytes).await);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_not_taken_for_an_object() {
+    let bytes = content();
+    let bench = Bench::new(always(vec![ok(0)])).await;
+    for ranges in [&[][..], &[ByteRange::From(0)]] {
+        let answer = bench.fill(&bytes, ranges).await;
+        assert!(matches!(answer, Err(FillError::Mismatch(_))), "{answer:?}");
+    }
+    bench.settled(&bytes).await;
+    assert!(!bench.stored(&bytes).await && bench.partials() == 0);
+    assert_eq!(bench.transfers.counts().mismatched, 2);
+    // What is empty by right is one.
+    let answer = bench.fill(&[], &[]).await.expect("an answer");
+    assert_eq!(answer.size, Some(0));
+    assert_eq!(body(answer).await.expect("an end"), b"");
+}
