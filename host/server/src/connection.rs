@@ -59,7 +59,11 @@ impl<H: Handler> Connection<H> {
 
     async fn converse(mut self, keep_alive: bool) {
         let activity = Arc::new(Activity::new());
-        let mut socket = Socket::new(self.stream, Arc::clone(&activity));
+        let mut socket = Socket::new(
+            self.stream,
+            Arc::clone(&activity),
+            self.options.write_timeout,
+        );
         let protocol = tokio::select! {
             protocol = socket.detect() => protocol,
             _ = self.phase.changed() => return,
