@@ -194,6 +194,7 @@ fn server_options(config: &Config) -> ServerOptions {
     ServerOptions {
         max_connections: config.server.max_connections.value as usize,
         header_timeout: config.server.header_timeout.value,
+        write_timeout: config.server.write_timeout.value,
         drain: config.server.drain.value,
         max_header_bytes: HEADER_BYTES,
     }
