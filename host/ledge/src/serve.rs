@@ -21,6 +21,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::component;
+use crate::open_files;
 use crate::respond;
 
 /// The variable in which the registry component finds its configuration.
@@ -41,6 +42,7 @@ pub(crate) fn run(config: &Config) -> Result<()> {
         .enable_all()
         .build()
         .context("cannot start the threads that serve")?;
+    open_files::raise(config.server.max_connections.value);
     let mirror = Mirror::open(config)?;
     let summary = runtime.block_on(mirror.serve(config))?;
     if summary.cut > 0 {
