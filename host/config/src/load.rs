@@ -111,12 +111,14 @@ fn server(section: &mut Section<'_>, layers: &mut Layers<'_>) -> Option<Server> 
     let drain = layers.setting(section, &setting::DRAIN);
     let max_connections = layers.setting(section, &setting::MAX_CONNECTIONS);
     let header_timeout = layers.setting(section, &setting::HEADER_TIMEOUT);
+    let write_timeout = layers.setting(section, &setting::WRITE_TIMEOUT);
     let answers = layers.setting(section, &setting::ANSWERS);
     Some(Server {
         listen: listen?,
         drain: drain?,
         max_connections: max_connections?,
         header_timeout: header_timeout?,
+        write_timeout: write_timeout?,
         answers: answers?,
     })
 }

@@ -100,6 +100,13 @@ pub(crate) static HEADER_TIMEOUT: Setting<Duration> = Setting {
     bounds: Some((SECOND, DAY)),
 };
 
+/// nginx's `send_timeout`.
+pub(crate) static WRITE_TIMEOUT: Setting<Duration> = Setting {
+    name: &Name::new("server", "write_timeout", "LEDGE_SERVER_WRITE_TIMEOUT"),
+    default: |_| Ok(Duration::from_secs(60)),
+    bounds: Some((SECOND, DAY)),
+};
+
 /// As much again as manifests and small blobs take in the store's memory, for those asked for most.
 pub(crate) static ANSWERS: Setting<ByteSize> = Setting {
     name: &Name::new("server", "answers", "LEDGE_SERVER_ANSWERS"),
@@ -271,12 +278,13 @@ pub(crate) const FRESH: Duration = Duration::from_secs(ledge_core::config::DEFAU
 pub(crate) const FRESH_MOST: Duration = Duration::from_secs(31_557_600);
 
 /// The names of all settings above, for hints.
-pub(crate) static NAMES: [&Name; 24] = [
+pub(crate) static NAMES: [&Name; 25] = [
     &DEFAULT_UPSTREAM,
     LISTEN.name,
     DRAIN.name,
     MAX_CONNECTIONS.name,
     HEADER_TIMEOUT.name,
+    WRITE_TIMEOUT.name,
     ANSWERS.name,
     STORE_PATH.name,
     STORE_MEMORY.name,

@@ -63,6 +63,7 @@ fn server(f: &mut fmt::Formatter<'_>, config: &Config) -> fmt::Result {
     value(f, &setting::DRAIN, &server.drain)?;
     value(f, &setting::MAX_CONNECTIONS, &server.max_connections)?;
     value(f, &setting::HEADER_TIMEOUT, &server.header_timeout)?;
+    value(f, &setting::WRITE_TIMEOUT, &server.write_timeout)?;
     value(f, &setting::ANSWERS, &server.answers)
 }
 

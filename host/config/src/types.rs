@@ -48,6 +48,8 @@ pub struct Server {
     pub max_connections: Sourced<u32>,
     /// How long a client may take to send a request's header.
     pub header_timeout: Sourced<Duration>,
+    /// How long a client may take nothing of an answer that waits for it.
+    pub write_timeout: Sourced<Duration>,
     /// How many bytes of answers that need no instance of the component are kept; 0 is none.
     pub answers: Sourced<ByteSize>,
 }

@@ -2,6 +2,7 @@
 
 mod cli;
 mod component;
+mod open_files;
 mod respond;
 mod serve;
 

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result};
 use http::{Request, Response};
@@ -19,8 +20,11 @@ use ledge_store::{BlobStore, KeyValue, MemoryKv, RedbFile, StoreOptions, open_re
 use ledge_transfer::{Abandoned, Counts, Ranges, Retries, SEATS, TransferOptions, Transfers};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::task::{JoinSet, spawn_blocking};
+use tokio::time::sleep;
 
 use crate::component;
+use crate::open_files;
 use crate::respond;
 
 /// The variable in which the registry component finds its configuration.
@@ -31,6 +35,10 @@ const VOLATILE_BYTES: u64 = 16 << 20;
 
 /// Header sets over this are answered 431; the largest seen from a client is about 20 KiB.
 const HEADER_BYTES: u32 = 64 * 1024;
+
+/// How often leftovers are swept. They are kept for a day, unless the operator says otherwise, and
+/// listing their directory costs next to nothing.
+const SWEEP: Duration = Duration::from_secs(60 * 60);
 
 /// How many threads may wait for the disk beside those of transfers: tokio's own default.
 const DISK_THREADS: usize = 512;
@@ -50,6 +58,7 @@ pub(crate) fn run(config: &Config) -> Result<()> {
         .max_blocking_threads(blocking_threads(config))
         .build()
         .context("cannot start the threads that serve")?;
+    open_files::raise(config.server.max_connections.value);
     let mirror = Mirror::open(config)?;
     let summary = runtime.block_on(mirror.serve(config))?;
     if summary.cut > 0 {
@@ -62,7 +71,7 @@ pub(crate) fn run(config: &Config) -> Result<()> {
         .records
         .flush()
         .context("cannot write the last records")?;
-    // Transfers that no client waits for are not waited for: the next start finds their partial files.
+    // Transfers that no client waits for are not waited for: their partial files are taken up or swept later.
     runtime.shutdown_background();
     Ok(())
 }
@@ -124,6 +133,9 @@ impl Mirror {
             component: component.clone(),
         };
         let options = server_options(config);
+        // Ends with this function.
+        let mut beside = JoinSet::new();
+        beside.spawn(sweep(self.store.clone()));
         let summary = ledge_server::run(listener, handler, options, signals.any()).await;
         component.close();
         tell(&transfers.counts());
@@ -149,6 +161,18 @@ impl Mirror {
             variables: Variables::new(HashMap::from([(REGISTRY.to_owned(), registry)])),
             client,
         })
+    }
+}
+
+/// Sweeps leftovers as long as it is polled; the start has done it once.
+async fn sweep(store: BlobStore) {
+    loop {
+        sleep(SWEEP).await;
+        let store = store.clone();
+        let swept = spawn_blocking(move || store.sweep(SystemTime::now())).await;
+        if let Ok(Err(error)) = swept {
+            tracing::warn!(%error, "cannot remove what transfers have left");
+        }
     }
 }
 
@@ -203,6 +227,7 @@ fn server_options(config: &Config) -> ServerOptions {
     ServerOptions {
         max_connections: config.server.max_connections.value as usize,
         header_timeout: config.server.header_timeout.value,
+        write_timeout: config.server.write_timeout.value,
         drain: config.server.drain.value,
         max_header_bytes: HEADER_BYTES,
     }

@@ -25,6 +25,21 @@ use crate::{Handler, ServerOptions};
 /// client, before it is dropped.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
+/// How many streams a client may have open in an HTTP/2 connection. Each may hold two windows of
+/// 128 KiB of a stored object for as long as its client pleases, all of them 8 MiB. That is more than
+/// clients pull at once; Go's opens one more connection for what is over it. RFC 9113, section
+/// 6.5.2, asks for 100 so as not to limit what is parallel, but does not think of downloads.
+const STREAMS: u32 = 32;
+
+/// How much of a stream waits to be written before its body is asked for more. A frame, as large as
+/// clients take them unless they say otherwise (RFC 9113, section 6.5.2): the next window of the body
+/// is at hand when that is gone. hyper's 400 KiB would only be held longer.
+const SEND_BUFFER: usize = 16 * 1024;
+
+/// How many streams may have been reset before the server has seen them (CVE-2023-44487). A client
+/// may give up all that it has open with one packet; h2's 20 would end its connection for that.
+const RESETS: usize = STREAMS as usize;
+
 /// What the server wants of its connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
@@ -59,7 +74,11 @@ impl<H: Handler> Connection<H> {
 
     async fn converse(mut self, keep_alive: bool) {
         let activity = Arc::new(Activity::new());
-        let mut socket = Socket::new(self.stream, Arc::clone(&activity));
+        let mut socket = Socket::new(
+            self.stream,
+            Arc::clone(&activity),
+            self.options.write_timeout,
+        );
         let protocol = tokio::select! {
             protocol = socket.detect() => protocol,
             _ = self.phase.changed() => return,
@@ -94,7 +113,11 @@ impl<H: Handler> Connection<H> {
             }
             Protocol::Http2 => {
                 let mut builder = http2::Builder::new(Tasks(self.tasks));
-                builder.max_header_list_size(header_bytes);
+                builder
+                    .max_header_list_size(header_bytes)
+                    .max_concurrent_streams(STREAMS)
+                    .max_send_buf_size(SEND_BUFFER)
+                    .max_pending_accept_reset_streams(RESETS);
                 watchdog.guard(builder.serve_connection(io, service)).await;
             }
         }

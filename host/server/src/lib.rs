@@ -2,8 +2,9 @@
 //!
 //! [`run`] accepts connections, speaks HTTP/1.1 and HTTP/2 with prior knowledge
 //! (RFC 9113, section 3.3) on one port, and gives every request to a
-//! [`Handler`]. It bounds what strangers can use up: connections, header bytes,
-//! and the time in which a header must arrive. It knows nothing of registries
+//! [`Handler`]. It bounds what strangers can use up: connections, streams, header
+//! bytes, the time in which a header must arrive, and the time in which nothing of
+//! an answer is taken. It knows nothing of registries
 //! but the shape of their errors, which its own few answers have.
 //!
 //! What a handler need not care about:
@@ -21,6 +22,7 @@ mod connection;
 mod exchange;
 mod refusal;
 mod socket;
+mod stall;
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -59,6 +61,11 @@ pub struct ServerOptions {
     /// How long a connection may be without a complete request header or a byte
     /// sent, at its start and between requests.
     pub header_timeout: Duration,
+    /// How long a client may take nothing of what waits to be written to its
+    /// connection, which is cut then. A response that waits for its handler does not
+    /// count. The kernel takes about 64 KiB at a time for a slow client,
+    /// so who takes less than that in this time is cut too.
+    pub write_timeout: Duration,
     /// How long running responses may go on after the shutdown.
     pub drain: Duration,
     /// The largest request line and header set, in bytes. Larger ones get 431
@@ -75,6 +82,8 @@ impl Default for ServerOptions {
             max_connections: 4096,
             // hyper's own default; a header is one or two packets.
             header_timeout: Duration::from_secs(30),
+            // nginx's `send_timeout`.
+            write_timeout: Duration::from_secs(60),
             // Kubernetes kills a pod 30 s after it asked it to stop.
             drain: Duration::from_secs(30),
             // Twice nginx's default (four buffers of 8 KiB): tokens of cloud

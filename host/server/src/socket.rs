@@ -1,18 +1,20 @@
-//! A connection's socket: what was read to tell the protocol is read again, and
-//! closing it loses no answer.
+//! A connection's socket: what was read to tell the protocol is read again, a
+//! write does not wait for ever, and closing it loses no answer.
 
-use std::io::{self, IoSlice};
+use std::io::{self, ErrorKind, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
+use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::Sleep;
 
 use crate::activity::Activity;
+use crate::stall::Stall;
 
 /// What an HTTP/2 client says first (RFC 9113, section 3.4).
 const H2_PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -42,6 +44,7 @@ pub(crate) struct Socket {
     stream: TcpStream,
     first: BytesMut,
     activity: Arc<Activity>,
+    stall: Stall,
     closing: Option<Closing>,
 }
 
@@ -52,11 +55,13 @@ struct Closing {
 }
 
 impl Socket {
-    pub(crate) fn new(stream: TcpStream, activity: Arc<Activity>) -> Self {
+    /// A write that waits for `write_timeout` fails, and closing resets the connection then.
+    pub(crate) fn new(stream: TcpStream, activity: Arc<Activity>, write_timeout: Duration) -> Self {
         Self {
             stream,
             first: BytesMut::new(),
             activity,
+            stall: Stall::new(write_timeout),
             closing: None,
         }
     }
@@ -81,6 +86,28 @@ impl Socket {
                 return Ok(Some(Protocol::Http2));
             }
         }
+    }
+
+    /// What the stream said to a write. Its flush does nothing, so writes are all that can wait.
+    fn wrote(
+        &mut self,
+        cx: &mut Context<'_>,
+        written: Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
+        let written = ready!(self.stall.watch(cx, written));
+        match &written {
+            Ok(_) => self.activity.spoke(),
+            Err(error) if error.kind() == ErrorKind::TimedOut => self.give_up(),
+            Err(_) => {}
+        }
+        Poll::Ready(written)
+    }
+
+    /// Has closing drop what the kernel still holds for the client. It would offer that for
+    /// minutes to one that answers and takes nothing.
+    fn give_up(&self) {
+        // If it fails, the client is gone.
+        let _ = SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));
     }
 
     fn poll_discard(&mut self, cx: &mut Context<'_>) -> Poll<()> {
@@ -132,9 +159,8 @@ impl AsyncWrite for Socket {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let written = ready!(Pin::new(&mut self.stream).poll_write(cx, buf))?;
-        self.activity.spoke();
-        Poll::Ready(Ok(written))
+        let written = Pin::new(&mut self.stream).poll_write(cx, buf);
+        self.wrote(cx, written)
     }
 
     fn poll_write_vectored(
@@ -142,9 +168,8 @@ impl AsyncWrite for Socket {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let written = ready!(Pin::new(&mut self.stream).poll_write_vectored(cx, bufs))?;
-        self.activity.spoke();
-        Poll::Ready(Ok(written))
+        let written = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
+        self.wrote(cx, written)
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -76,6 +76,7 @@ fn every_scalar_has_an_environment_twin() {
         .variable("LEDGE_SERVER_DRAIN", "1s")
         .variable("LEDGE_SERVER_MAX_CONNECTIONS", "2")
         .variable("LEDGE_SERVER_HEADER_TIMEOUT", "3s")
+        .variable("LEDGE_SERVER_WRITE_TIMEOUT", "19s")
         .variable("LEDGE_STORE", "/s")
         .variable("LEDGE_STORE_MEMORY", "4KiB")
         .variable("LEDGE_LIMITS_REQUESTS", "5")
@@ -101,6 +102,7 @@ fn every_scalar_has_an_environment_twin() {
     assert_eq!(config.server.drain.as_secs(), 1);
     assert_eq!(config.server.max_connections.value, 2);
     assert_eq!(config.server.header_timeout.as_secs(), 3);
+    assert_eq!(config.server.write_timeout.as_secs(), 19);
     assert_eq!(config.store.path.to_str(), Some("/s"));
     assert_eq!(config.store.memory.as_u64(), 4096);
     assert_eq!(config.limits.requests.value, 5);

@@ -67,6 +67,10 @@ const TABLE: &[(&str, &str)] = &[
         "FILE:2:19: server.max_connections: 0 is not between 1 and 1000000",
     ),
     (
+        "[server]\nwrite_timeout = \"500ms\"",
+        "FILE:2:17: server.write_timeout: \"500ms\" is not between \"1s\" and \"1day\"",
+    ),
+    (
         "[server]\nmax_connections = \"1\"",
         "FILE:2:19: server.max_connections: expected an integer, found string",
     ),

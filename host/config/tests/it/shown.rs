@@ -26,6 +26,7 @@ listen = "0.0.0.0:80" # flag --listen
 drain = "1h 30m" # FILE:3
 max_connections = 4096 # default
 header_timeout = "30s" # default
+write_timeout = "1m" # default
 answers = "32MiB" # default
 
 [store]

@@ -3,6 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use futures::stream::{self, StreamExt};
@@ -15,6 +16,17 @@ use hyper::body::Incoming;
 use ledge_server::Handler;
 use tokio::sync::Semaphore;
 
+/// How much of [`big`] a frame holds.
+pub(crate) const FRAME: usize = 64 * 1024;
+
+/// Much more than kernels hold for a client that reads nothing, and no two frames alike.
+pub(crate) fn big() -> Bytes {
+    (0..16 << 20).map(|at: u32| (at % 251) as u8).collect()
+}
+
+/// The length of [`big`].
+const BIG: &str = "16777216";
+
 type Body = UnsyncBoxBody<Bytes, io::Error>;
 
 /// Tells of what it is doing, and waits where it is told to.
@@ -26,6 +38,8 @@ pub(crate) struct Scripted {
     pub(crate) release: Arc<Semaphore>,
     /// One permit for every response that was given up while it waited.
     pub(crate) dropped: Arc<Semaphore>,
+    /// How many bytes of `/big` were handed over.
+    pub(crate) taken: Arc<AtomicUsize>,
 }
 
 impl Default for Scripted {
@@ -35,6 +49,7 @@ impl Default for Scripted {
             waiting: none(),
             release: none(),
             dropped: none(),
+            taken: Arc::default(),
         }
     }
 }
@@ -68,6 +83,7 @@ impl Handler for Scripted {
             "/not-modified" => status(announce(full("hello"), "5"), StatusCode::NOT_MODIFIED),
             "/waits" => self.wait_then_answer().await,
             "/waits-in-body" => self.answer_then_wait(),
+            "/big" => self.big(),
             "/upload" => upload(request).await,
             other => status(full(&format!("no {other}")), StatusCode::NOT_FOUND),
         }
@@ -95,6 +111,22 @@ impl Scripted {
             _ => None,
         });
         announce(Response::new(StreamBody::new(frames).boxed_unsync()), "5")
+    }
+
+    /// [`big`], a frame at a time.
+    fn big(&self) -> Response<Body> {
+        let tell = Tell(Some(Arc::clone(&self.dropped)));
+        let taken = Arc::clone(&self.taken);
+        let frames = stream::unfold((big(), taken, tell), async |(mut left, taken, mut tell)| {
+            if left.is_empty() {
+                tell.0 = None;
+                return None;
+            }
+            let frame = left.split_to(FRAME);
+            taken.fetch_add(FRAME, Ordering::Relaxed);
+            Some((Ok(Frame::data(frame)), (left, taken, tell)))
+        });
+        announce(Response::new(StreamBody::new(frames).boxed_unsync()), BIG)
     }
 
     async fn wait(&self) {

@@ -2,8 +2,11 @@
 
 mod access;
 mod drain;
+mod frames;
 mod handler;
 mod http1;
 mod http2;
 mod kit;
 mod limits;
+mod stall;
+mod streams;

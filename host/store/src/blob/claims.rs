@@ -25,6 +25,13 @@ impl Claims {
             digest: digest.clone(),
         })
     }
+
+    /// Does `work` on the files of a digest that nobody has; none if somebody does. Who wants
+    /// the claim meanwhile waits, and is not told that somebody has it.
+    pub(super) fn unless_taken<T>(&self, digest: &Digest, work: impl FnOnce() -> T) -> Option<T> {
+        let all = lock(&self.0);
+        (!all.contains(digest)).then(work)
+    }
 }
 
 impl Drop for Claim {

@@ -10,7 +10,8 @@
 //! ```
 //!
 //! Anything else in `partial/` is removed when the store is opened, and so are marks without their
-//! object, objects without marks, and those that nothing was written to for a long time.
+//! object, objects without marks, and those that nothing was written to for a long time. The latter
+//! are removed while it is open too.
 //!
 //! `DIR/kv.redb` lies beside them; that file is the key-value store's own.
 

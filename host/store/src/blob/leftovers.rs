@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use ledge_core::digest::Digest;
 
+use super::claims::Claims;
 use super::layout::{Incoming, Layout};
 use super::marks::Marks;
 use super::{Inner, OpenError, Partial, StoreError, found};
@@ -44,6 +45,35 @@ impl Leftover {
         let partial = Partial::named(store, path, file, of_file, claim);
         Ok(Some(Self { partial, marks }))
     }
+}
+
+/// As [`sweep`], while partials live: theirs are left alone, and so is what has no digest, which may
+/// be a scratch file.
+pub(super) fn sweep_unclaimed(
+    layout: &Layout,
+    claims: &Claims,
+    longest: Duration,
+    now: SystemTime,
+) -> Result<(), StoreError> {
+    let partial = layout.partial();
+    for entry in fs::read_dir(&partial).map_err(StoreError::at(&partial))? {
+        let name = entry.map_err(StoreError::at(&partial))?.file_name();
+        let Some(Incoming::Object(digest) | Incoming::Marks(digest)) = Incoming::parse(&name)
+        else {
+            continue;
+        };
+        let (object, marks) = (layout.incoming(&digest), layout.marks(&digest));
+        // All that is asked of the files is asked under the lock: a moment ago they may have been
+        // somebody's.
+        let swept = claims.unless_taken(&digest, || {
+            sweep_object(&object, &marks, longest, now)?;
+            sweep_marks(&marks, &object)
+        });
+        swept
+            .unwrap_or(Ok(()))
+            .map_err(StoreError::at(&partial.join(&name)))?;
+    }
+    Ok(())
 }
 
 fn length(file: &File) -> io::Result<u64> {

@@ -25,7 +25,7 @@ use std::io::{self, ErrorKind};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use ledge_core::digest::Digest;
@@ -43,7 +43,7 @@ pub struct StoreOptions {
     /// How many bytes of small objects are held in memory; 0 for none.
     pub memory: u64,
     /// How long a transfer that broke can be resumed: what nothing was written to for longer is
-    /// removed when the store is opened.
+    /// removed when the store is opened, and by [`BlobStore::sweep`].
     pub leftovers: Duration,
 }
 
@@ -54,6 +54,8 @@ pub struct BlobStore(Arc<Inner>);
 struct Inner {
     layout: Layout,
     tier: Tier,
+    /// How long a leftover is kept.
+    leftovers: Duration,
     /// Whose partials live.
     claims: Claims,
     /// The next scratch file's number.
@@ -77,6 +79,7 @@ impl BlobStore {
         Ok(Self(Arc::new(Inner {
             layout,
             tier: Tier::new(options.memory),
+            leftovers: options.leftovers,
             claims: Claims::default(),
             number: AtomicU64::new(0),
             _lock: lock,
@@ -146,6 +149,22 @@ impl BlobStore {
     /// files are there and cannot be used.
     pub fn resume(&self, digest: &Digest) -> Result<Option<Leftover>, StoreError> {
         Leftover::open(self.0.clone(), digest)
+    }
+
+    /// Removes what transfers that broke have left, and nothing was written to for longer than
+    /// [`StoreOptions::leftovers`] at the time `now`. Partials that live are left alone, however
+    /// long they wait for bytes. Blocking.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`] for the first file that cannot be removed; others may be left then.
+    pub fn sweep(&self, now: SystemTime) -> Result<(), StoreError> {
+        let Inner {
+            layout,
+            claims,
+            leftovers,
+            ..
+        } = &*self.0;
+        leftovers::sweep_unclaimed(layout, claims, *leftovers, now)
     }
 
     /// How many bytes the store's file system still takes from an unprivileged user. Quotas are

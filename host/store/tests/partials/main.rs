@@ -1,6 +1,7 @@
 //! Objects on their way in: written in any order, kept, taken up again.
 
 mod model;
+mod sweep;
 
 use std::fs;
 use std::os::unix::fs::FileExt;
