@@ -5,6 +5,7 @@
 
 use crate::digest::Digest;
 use crate::name::{RepositoryName, Tag};
+use crate::reference::Reference;
 use crate::upstream::Upstream;
 use crate::uri::Endpoint;
 
@@ -19,6 +20,18 @@ pub const VOLATILE_STORE: &str = "volatile";
 #[must_use]
 pub fn tag(upstream: &Upstream, repository: &RepositoryName, tag: &Tag) -> String {
     join(["tag", upstream.name(), repository.as_str(), tag.as_str()])
+}
+
+/// Where an [`AbsenceRecord`](crate::record::AbsenceRecord) is: the origin does not
+/// show this in the repository.
+#[must_use]
+pub fn absence(upstream: &Upstream, repository: &RepositoryName, what: &Reference) -> String {
+    join([
+        "absence",
+        upstream.name(),
+        repository.as_str(),
+        what.as_str(),
+    ])
 }
 
 /// Where a [`Grant`](crate::record::Grant) is: this repository may show this digest.
@@ -140,6 +153,11 @@ mod tests {
             for name in &names {
                 keys.extend(["a", "b"].map(|t| tag(upstream, name, &Tag::parse(t).expect(t))));
                 keys.push(grant(upstream, name, &digest));
+                keys.push(absence(upstream, name, &Reference::Digest(digest.clone())));
+                keys.extend(["a", "b"].map(|t| {
+                    let tag = Tag::parse(t).expect(t);
+                    absence(upstream, name, &Reference::Tag(tag))
+                }));
                 keys.push(manifest_flight(upstream, name, &digest));
                 keys.push(blob_flight(upstream, name, &digest));
                 keys.push(blob_head_flight(upstream, name, &digest));

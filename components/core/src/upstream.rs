@@ -6,6 +6,7 @@
 
 use crate::config;
 use crate::error::{ApiError, ErrorKind};
+use crate::freshness::Policy;
 use crate::name::{NameError, RepositoryName, RequestedName};
 use crate::uri::{Authority, Endpoint, UriError};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -72,7 +73,7 @@ pub struct Upstream {
     official_prefix: Option<RepositoryName>,
     credentials: Option<config::Credentials>,
     trusted_hosts: Vec<Authority>,
-    fresh_seconds: u64,
+    freshness: Policy,
 }
 
 impl Upstream {
@@ -99,6 +100,7 @@ impl Upstream {
             .iter()
             .map(|h| Authority::parse(h))
             .collect();
+        let freshness = Policy::new(&raw);
         let prefix = raw.official_prefix.as_deref().map(RepositoryName::parse);
         Ok(Self {
             name,
@@ -106,7 +108,7 @@ impl Upstream {
             official_prefix: prefix.transpose().map_err(in_prefix)?,
             trusted_hosts: hosts.map_err(in_host)?,
             credentials: raw.credentials,
-            fresh_seconds: raw.fresh_seconds,
+            freshness,
         })
     }
 
@@ -141,10 +143,10 @@ impl Upstream {
         &self.trusted_hosts
     }
 
-    /// How long a tag is fresh, in seconds.
+    /// How long what it says is good for.
     #[must_use]
-    pub const fn fresh_seconds(&self) -> u64 {
-        self.fresh_seconds
+    pub const fn freshness(&self) -> &Policy {
+        &self.freshness
     }
 
     /// The repository's name at the origin: `alpine` is `library/alpine` at docker.io.

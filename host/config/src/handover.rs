@@ -61,5 +61,10 @@ fn registry_upstream(upstream: &Upstream) -> core::Upstream {
             }),
         trusted_hosts: upstream.trusted_hosts.value.clone(),
         fresh_seconds: upstream.fresh.as_secs(),
+        stale_while_revalidate_seconds: core::DEFAULT_STALE_WHILE_REVALIDATE_SECONDS,
+        stale_if_error_seconds: core::DEFAULT_STALE_IF_ERROR_SECONDS,
+        negative_seconds: core::DEFAULT_NEGATIVE_SECONDS,
+        client_no_cache: false,
+        freshness: Vec::new(),
     }
 }
