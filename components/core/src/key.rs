@@ -120,6 +120,12 @@ pub fn challenge(upstream: &Upstream, endpoint: &Endpoint) -> String {
     join(["challenge", upstream.name(), scheme, place])
 }
 
+/// Where an upstream's [`Quota`](crate::quota::Quota) is.
+#[must_use]
+pub fn quota(upstream: &Upstream) -> String {
+    join(["quota", upstream.name()])
+}
+
 /// Where a repository stands in the catalog.
 #[must_use]
 pub fn catalog(upstream: &Upstream, repository: &RepositoryName) -> String {
@@ -150,6 +156,7 @@ mod tests {
         let mut keys = Vec::new();
         for upstream in [a, b] {
             keys.push(source(upstream, &digest));
+            keys.push(quota(upstream));
             for name in &names {
                 keys.extend(["a", "b"].map(|t| tag(upstream, name, &Tag::parse(t).expect(t))));
                 keys.push(grant(upstream, name, &digest));

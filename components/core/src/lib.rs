@@ -23,6 +23,7 @@ pub mod media_type;
 pub mod name;
 pub mod paging;
 pub mod pattern;
+pub mod quota;
 pub mod range;
 pub mod record;
 pub mod reference;
