@@ -120,6 +120,13 @@ pub fn challenge(upstream: &Upstream, endpoint: &Endpoint) -> String {
     join(["challenge", upstream.name(), scheme, place])
 }
 
+/// Where the [`Health`](crate::health::Health) of an upstream's endpoint is.
+#[must_use]
+pub fn health(upstream: &Upstream, endpoint: &Endpoint) -> String {
+    let (scheme, place) = (endpoint.scheme().as_str(), endpoint.authority().as_str());
+    join(["health", upstream.name(), scheme, place])
+}
+
 /// Where an upstream's [`Quota`](crate::quota::Quota) is.
 #[must_use]
 pub fn quota(upstream: &Upstream) -> String {
@@ -179,6 +186,8 @@ mod tests {
         }
         keys.extend(a.endpoints().iter().map(|e| challenge(a, e)));
         keys.extend(b.endpoints().iter().map(|e| challenge(b, e)));
+        keys.extend(a.endpoints().iter().map(|e| health(a, e)));
+        keys.extend(b.endpoints().iter().map(|e| health(b, e)));
         let distinct: BTreeSet<_> = keys.iter().collect();
         assert_eq!(distinct.len(), keys.len());
         assert!(keys.iter().all(|k| k.len() <= 1024));

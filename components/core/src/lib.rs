@@ -16,6 +16,7 @@ pub mod digest;
 pub mod error;
 pub mod freshness;
 mod glob;
+pub mod health;
 pub mod key;
 pub mod link;
 pub mod manifest;
