@@ -6,6 +6,8 @@
 
 use crate::name::{RepositoryName, Tag};
 pub use crate::pattern::{Pattern, PatternError};
+pub use crate::platform::{PlatformError, PlatformPattern};
+pub use crate::rules::{Action, RuleName, RuleNameError};
 use crate::upstream::{UpstreamError, Upstreams};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -42,6 +44,31 @@ pub struct Registry {
     /// All the upstreams there are.
     #[serde(default)]
     pub upstreams: Vec<Upstream>,
+    /// What may be pulled; the first that matches counts, and with none all may.
+    #[serde(default)]
+    pub rules: Vec<Rule>,
+}
+
+/// Whether something may be pulled. What is not given matches all.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rule {
+    /// What clients are told that it denies.
+    pub name: RuleName,
+    /// Whether it allows or denies.
+    pub action: Action,
+    /// The name or an alias of the upstream that it is about.
+    #[serde(default)]
+    pub upstream: Option<String>,
+    /// In which repositories, as the origin calls them.
+    #[serde(default)]
+    pub repository: Option<Pattern<RepositoryName>>,
+    /// Which tags.
+    #[serde(default)]
+    pub tag: Option<Pattern<Tag>>,
+    /// Which platforms of an index.
+    #[serde(default)]
+    pub platform: Option<PlatformPattern>,
 }
 
 /// One registry that is mirrored.
@@ -191,6 +218,14 @@ mod tests {
                     fresh_seconds: 9,
                 }],
             }],
+            rules: vec![Rule {
+                name: RuleName::parse("no arm").expect("a name"),
+                action: Action::Deny,
+                upstream: Some("index.docker.io".to_owned()),
+                repository: Some(Pattern::parse("team/**").expect("a pattern")),
+                tag: None,
+                platform: Some(PlatformPattern::parse("linux/arm").expect("a pattern")),
+            }],
         };
         let json = serde_json::to_string(&registry).expect("serialises");
         let again: Registry = serde_json::from_str(&json).expect("parses");
@@ -225,6 +260,10 @@ mod tests {
             (
                 r#"{"upstreams":[{"name":"a","endpoints":[],"credentials":"hunter2"}]}"#,
                 "the registry's configuration is not readable at line 1, column 64",
+            ),
+            (
+                r#"{"rules":[{"name":"a","action":"forbid"}]}"#,
+                "the registry's configuration is not readable at line 1, column 39",
             ),
             (
                 r#"{"upstreams":[{"name":"a","endpoints":[]}]}"#,

@@ -26,6 +26,7 @@ impl Config {
                 .as_ref()
                 .map(|name| name.value.clone()),
             upstreams: self.upstreams.iter().map(registry_upstream).collect(),
+            rules: Vec::new(),
         }
     }
 
