@@ -5,7 +5,8 @@
 //! [`Upstreams`].
 
 use crate::name::{RepositoryName, Tag};
-pub use crate::pattern::{Pattern, PatternError};
+use crate::pattern::Pattern;
+pub use crate::pattern::PatternError;
 pub use crate::platform::{PlatformError, PlatformPattern};
 pub use crate::rules::{Action, RuleName, RuleNameError};
 use crate::upstream::{UpstreamError, Upstreams};
@@ -14,6 +15,12 @@ use std::fmt;
 
 /// The variable that holds the JSON of a [`Registry`].
 pub const VARIABLE: &str = "ledge_registry";
+
+/// Which repositories, as the origin calls them.
+pub type RepositoryPattern = Pattern<RepositoryName>;
+
+/// Which tags.
+pub type TagPattern = Pattern<Tag>;
 
 /// How long a tag is fresh unless configured otherwise, in seconds: ten minutes, so
 /// that a rollout asks the origin once, and a moved tag is seen within a coffee break.
@@ -62,10 +69,10 @@ pub struct Rule {
     pub upstream: Option<String>,
     /// In which repositories, as the origin calls them.
     #[serde(default)]
-    pub repository: Option<Pattern<RepositoryName>>,
+    pub repository: Option<RepositoryPattern>,
     /// Which tags.
     #[serde(default)]
-    pub tag: Option<Pattern<Tag>>,
+    pub tag: Option<TagPattern>,
     /// Which platforms of an index.
     #[serde(default)]
     pub platform: Option<PlatformPattern>,
@@ -118,10 +125,10 @@ pub struct Upstream {
 pub struct FreshnessRule {
     /// In which repositories, as the origin calls them.
     #[serde(default)]
-    pub repository: Option<Pattern<RepositoryName>>,
+    pub repository: Option<RepositoryPattern>,
     /// Which tags.
     #[serde(default)]
-    pub tag: Option<Pattern<Tag>>,
+    pub tag: Option<TagPattern>,
     /// How long, in seconds.
     pub fresh_seconds: u64,
 }

@@ -68,7 +68,7 @@ impl Quota {
     }
 
     /// The lifetime as the quota runs out: as it is while more than half remains, and
-    /// then longer in proportion to what is gone, up to [`MOST_STRETCH`] times. How
+    /// then longer in proportion to what is gone, up to six times. How
     /// long a fact serves at all stays, and what is never fresh stays so too.
     #[must_use]
     pub fn stretch(&self, lifetime: Lifetime, now: u64) -> Lifetime {
