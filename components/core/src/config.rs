@@ -4,6 +4,11 @@
 //! the variable [`VARIABLE`]; the component parses it once per instance into
 //! [`Upstreams`].
 
+use crate::name::{RepositoryName, Tag};
+use crate::pattern::Pattern;
+pub use crate::pattern::PatternError;
+pub use crate::platform::{PlatformError, PlatformPattern};
+pub use crate::rules::{Action, RuleName, RuleNameError};
 use crate::upstream::{UpstreamError, Upstreams};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -11,9 +16,30 @@ use std::fmt;
 /// The variable that holds the JSON of a [`Registry`].
 pub const VARIABLE: &str = "ledge_registry";
 
+/// Which repositories, as the origin calls them.
+pub type RepositoryPattern = Pattern<RepositoryName>;
+
+/// Which tags.
+pub type TagPattern = Pattern<Tag>;
+
 /// How long a tag is fresh unless configured otherwise, in seconds: ten minutes, so
 /// that a rollout asks the origin once, and a moved tag is seen within a coffee break.
 pub const DEFAULT_FRESH_SECONDS: u64 = 600;
+
+/// How long after that clients are answered while the origin is asked: not at all.
+/// So `fresh` says how old a tag can be while its origin answers; a tag that is
+/// pulled rarely would else be answered with what it meant long before.
+pub const DEFAULT_STALE_WHILE_REVALIDATE_SECONDS: u64 = 0;
+
+/// How long a stale tag serves while the origin does not answer, in seconds: a month.
+/// A site that is cut off goes on; an origin that is away for longer is gone, and
+/// what it withdrew meanwhile is not served for ever.
+pub const DEFAULT_STALE_IF_ERROR_SECONDS: u64 = 30 * 24 * 3600;
+
+/// How long it is remembered that an origin does not show something, in seconds:
+/// half a minute, so that a cluster that tries a wrong name again and again costs
+/// two questions a minute, and what is pushed now can be pulled soon.
+pub const DEFAULT_NEGATIVE_SECONDS: u64 = 30;
 
 /// What the registry component is told.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,6 +51,31 @@ pub struct Registry {
     /// All the upstreams there are.
     #[serde(default)]
     pub upstreams: Vec<Upstream>,
+    /// What may be pulled; the first that matches counts, and with none all may.
+    #[serde(default)]
+    pub rules: Vec<Rule>,
+}
+
+/// Whether something may be pulled. What is not given matches all.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rule {
+    /// What clients are told that it denies.
+    pub name: RuleName,
+    /// Whether it allows or denies.
+    pub action: Action,
+    /// The name or an alias of the upstream that it is about.
+    #[serde(default)]
+    pub upstream: Option<String>,
+    /// In which repositories, as the origin calls them.
+    #[serde(default)]
+    pub repository: Option<RepositoryPattern>,
+    /// Which tags.
+    #[serde(default)]
+    pub tag: Option<TagPattern>,
+    /// Which platforms of an index.
+    #[serde(default)]
+    pub platform: Option<PlatformPattern>,
 }
 
 /// One registry that is mirrored.
@@ -50,6 +101,35 @@ pub struct Upstream {
     pub trusted_hosts: Vec<String>,
     /// How long a tag is fresh, in seconds.
     #[serde(default = "default_fresh_seconds")]
+    pub fresh_seconds: u64,
+    /// How long after that clients are answered while the origin is asked, in seconds.
+    #[serde(default = "default_stale_while_revalidate_seconds")]
+    pub stale_while_revalidate_seconds: u64,
+    /// How long after it was fresh a tag serves when the origin does not answer, in seconds.
+    #[serde(default = "default_stale_if_error_seconds")]
+    pub stale_if_error_seconds: u64,
+    /// How long it is remembered that the origin does not show something, in seconds.
+    #[serde(default = "default_negative_seconds")]
+    pub negative_seconds: u64,
+    /// Whether `Cache-Control: no-cache` of a client makes the origin be asked.
+    #[serde(default)]
+    pub client_no_cache: bool,
+    /// For how long which tags are fresh instead; the first that matches counts.
+    #[serde(default)]
+    pub freshness: Vec<FreshnessRule>,
+}
+
+/// For how long some tags are fresh. What is not given matches all.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FreshnessRule {
+    /// In which repositories, as the origin calls them.
+    #[serde(default)]
+    pub repository: Option<RepositoryPattern>,
+    /// Which tags.
+    #[serde(default)]
+    pub tag: Option<TagPattern>,
+    /// How long, in seconds.
     pub fresh_seconds: u64,
 }
 
@@ -104,6 +184,18 @@ const fn default_fresh_seconds() -> u64 {
     DEFAULT_FRESH_SECONDS
 }
 
+const fn default_stale_while_revalidate_seconds() -> u64 {
+    DEFAULT_STALE_WHILE_REVALIDATE_SECONDS
+}
+
+const fn default_stale_if_error_seconds() -> u64 {
+    DEFAULT_STALE_IF_ERROR_SECONDS
+}
+
+const fn default_negative_seconds() -> u64 {
+    DEFAULT_NEGATIVE_SECONDS
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -123,6 +215,23 @@ mod tests {
                 }),
                 trusted_hosts: vec!["auth.docker.io".to_owned()],
                 fresh_seconds: 5,
+                stale_while_revalidate_seconds: 6,
+                stale_if_error_seconds: 7,
+                negative_seconds: 8,
+                client_no_cache: true,
+                freshness: vec![FreshnessRule {
+                    repository: Some(Pattern::parse("library/*").expect("a pattern")),
+                    tag: Some(Pattern::parse("v*").expect("a pattern")),
+                    fresh_seconds: 9,
+                }],
+            }],
+            rules: vec![Rule {
+                name: RuleName::parse("no arm").expect("a name"),
+                action: Action::Deny,
+                upstream: Some("index.docker.io".to_owned()),
+                repository: Some(Pattern::parse("team/**").expect("a pattern")),
+                tag: None,
+                platform: Some(PlatformPattern::parse("linux/arm").expect("a pattern")),
             }],
         };
         let json = serde_json::to_string(&registry).expect("serialises");
@@ -158,6 +267,10 @@ mod tests {
             (
                 r#"{"upstreams":[{"name":"a","endpoints":[],"credentials":"hunter2"}]}"#,
                 "the registry's configuration is not readable at line 1, column 64",
+            ),
+            (
+                r#"{"rules":[{"name":"a","action":"forbid"}]}"#,
+                "the registry's configuration is not readable at line 1, column 39",
             ),
             (
                 r#"{"upstreams":[{"name":"a","endpoints":[]}]}"#,

@@ -5,6 +5,7 @@
 
 use crate::digest::Digest;
 use crate::name::{RepositoryName, Tag};
+use crate::reference::Reference;
 use crate::upstream::Upstream;
 use crate::uri::Endpoint;
 
@@ -19,6 +20,18 @@ pub const VOLATILE_STORE: &str = "volatile";
 #[must_use]
 pub fn tag(upstream: &Upstream, repository: &RepositoryName, tag: &Tag) -> String {
     join(["tag", upstream.name(), repository.as_str(), tag.as_str()])
+}
+
+/// Where an [`AbsenceRecord`](crate::record::AbsenceRecord) is: the origin does not
+/// show this in the repository.
+#[must_use]
+pub fn absence(upstream: &Upstream, repository: &RepositoryName, what: &Reference) -> String {
+    join([
+        "absence",
+        upstream.name(),
+        repository.as_str(),
+        what.as_str(),
+    ])
 }
 
 /// Where a [`Grant`](crate::record::Grant) is: this repository may show this digest.
@@ -107,6 +120,19 @@ pub fn challenge(upstream: &Upstream, endpoint: &Endpoint) -> String {
     join(["challenge", upstream.name(), scheme, place])
 }
 
+/// Where the [`Health`](crate::health::Health) of an upstream's endpoint is.
+#[must_use]
+pub fn health(upstream: &Upstream, endpoint: &Endpoint) -> String {
+    let (scheme, place) = (endpoint.scheme().as_str(), endpoint.authority().as_str());
+    join(["health", upstream.name(), scheme, place])
+}
+
+/// Where an upstream's [`Quota`](crate::quota::Quota) is.
+#[must_use]
+pub fn quota(upstream: &Upstream) -> String {
+    join(["quota", upstream.name()])
+}
+
 /// Where a repository stands in the catalog.
 #[must_use]
 pub fn catalog(upstream: &Upstream, repository: &RepositoryName) -> String {
@@ -137,9 +163,15 @@ mod tests {
         let mut keys = Vec::new();
         for upstream in [a, b] {
             keys.push(source(upstream, &digest));
+            keys.push(quota(upstream));
             for name in &names {
                 keys.extend(["a", "b"].map(|t| tag(upstream, name, &Tag::parse(t).expect(t))));
                 keys.push(grant(upstream, name, &digest));
+                keys.push(absence(upstream, name, &Reference::Digest(digest.clone())));
+                keys.extend(["a", "b"].map(|t| {
+                    let tag = Tag::parse(t).expect(t);
+                    absence(upstream, name, &Reference::Tag(tag))
+                }));
                 keys.push(manifest_flight(upstream, name, &digest));
                 keys.push(blob_flight(upstream, name, &digest));
                 keys.push(blob_head_flight(upstream, name, &digest));
@@ -154,6 +186,8 @@ mod tests {
         }
         keys.extend(a.endpoints().iter().map(|e| challenge(a, e)));
         keys.extend(b.endpoints().iter().map(|e| challenge(b, e)));
+        keys.extend(a.endpoints().iter().map(|e| health(a, e)));
+        keys.extend(b.endpoints().iter().map(|e| health(b, e)));
         let distinct: BTreeSet<_> = keys.iter().collect();
         assert_eq!(distinct.len(), keys.len());
         assert!(keys.iter().all(|k| k.len() <= 1024));

@@ -21,6 +21,9 @@ pub struct TagRecord {
     pub size: u64,
     /// When the origin last said so, in seconds since the epoch.
     pub checked_at: u64,
+    /// When the origin may be asked again, in seconds since the epoch, after a try
+    /// that failed; 0 if none did.
+    pub ask_at: u64,
 }
 
 impl TagRecord {
@@ -32,18 +35,69 @@ impl TagRecord {
             media_type,
             size,
             checked_at,
+            ask_at,
         } = self;
-        format!("t1\n{digest}\n{media_type}\n{size}\n{checked_at}").into_bytes()
+        format!("t2\n{digest}\n{media_type}\n{size}\n{checked_at}\n{ask_at}").into_bytes()
     }
 
     /// The record, if the bytes are one.
     #[must_use]
     pub fn decode(bytes: &[u8]) -> Option<Self> {
-        let [digest, media_type, size, checked_at] = lines(bytes, "t1")?;
+        let [digest, media_type, size, checked_at, ask_at] = lines(bytes, "t2")?;
         Some(Self {
             digest: Digest::parse(digest).ok()?,
             media_type: exactly(media_type)?,
             size: number(size)?,
+            checked_at: number(checked_at)?,
+            ask_at: number(ask_at)?,
+        })
+    }
+}
+
+/// What an origin said of what it does not show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Absence {
+    /// There is no such tag, or no such repository: 404.
+    Unknown,
+    /// Nobody is told without other credentials: 401.
+    Unauthorized,
+    /// Nobody is told with these: 403.
+    Denied,
+}
+
+/// That an origin does not show something: a tag, a digest, or a whole repository.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AbsenceRecord {
+    /// What it said.
+    pub absence: Absence,
+    /// When it said so, in seconds since the epoch.
+    pub checked_at: u64,
+}
+
+impl AbsenceRecord {
+    /// The record as bytes.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let absence = match self.absence {
+            Absence::Unknown => "unknown",
+            Absence::Unauthorized => "unauthorized",
+            Absence::Denied => "denied",
+        };
+        format!("n1\n{absence}\n{}", self.checked_at).into_bytes()
+    }
+
+    /// The record, if the bytes are one.
+    #[must_use]
+    pub fn decode(bytes: &[u8]) -> Option<Self> {
+        let [absence, checked_at] = lines(bytes, "n1")?;
+        let absence = match absence {
+            "unknown" => Absence::Unknown,
+            "unauthorized" => Absence::Unauthorized,
+            "denied" => Absence::Denied,
+            _ => return None,
+        };
+        Some(Self {
+            absence,
             checked_at: number(checked_at)?,
         })
     }
@@ -168,7 +222,7 @@ pub fn decode_challenge(bytes: &[u8]) -> Option<Bearer> {
 pub const PRESENT: &[u8] = b"p1";
 
 /// The lines behind the first one, which must be `head`; exactly `N`.
-fn lines<'a, const N: usize>(bytes: &'a [u8], head: &str) -> Option<[&'a str; N]> {
+pub(crate) fn lines<'a, const N: usize>(bytes: &'a [u8], head: &str) -> Option<[&'a str; N]> {
     let text = std::str::from_utf8(bytes).ok()?;
     let rest = text.strip_prefix(head)?.strip_prefix('\n')?;
     let mut fields = [""; N];
@@ -221,6 +275,14 @@ mod tests {
         prop_oneof![Just(Ground::Shown), Just(Ground::Listed)]
     }
 
+    fn absence() -> impl Strategy<Value = Absence> {
+        prop_oneof![
+            Just(Absence::Unknown),
+            Just(Absence::Unauthorized),
+            Just(Absence::Denied)
+        ]
+    }
+
     fn access() -> impl Strategy<Value = Access> {
         prop_oneof![
             any::<u64>().prop_map(|renew_at| Access::Basic { renew_at }),
@@ -231,9 +293,15 @@ mod tests {
 
     proptest! {
         #[test]
-        fn records_round_trip(digest in digest(), media_type in media_type(), size: u64, checked_at: u64) {
-            let record = TagRecord { digest, media_type, size, checked_at };
+        fn records_round_trip(digest in digest(), media_type in media_type(), size: u64, checked_at: u64, ask_at: u64) {
+            let record = TagRecord { digest, media_type, size, checked_at, ask_at };
             prop_assert_eq!(TagRecord::decode(&record.encode()), Some(record));
+        }
+
+        #[test]
+        fn absences_round_trip(absence in absence(), checked_at: u64) {
+            let record = AbsenceRecord { absence, checked_at };
+            prop_assert_eq!(AbsenceRecord::decode(&record.encode()), Some(record));
         }
 
         #[test]
@@ -255,12 +323,14 @@ mod tests {
         }
 
         #[test]
-        fn garbage_is_no_record(bytes: Vec<u8>, head in "[tgac][0-9]\n", text in "[a-z0-9\n:]{0,60}") {
+        fn garbage_is_no_record(bytes: Vec<u8>, head in "[tgacn][0-9]\n", text in "[a-z0-9\n:]{0,60}") {
             let lines = format!("{head}{text}").into_bytes();
             for bytes in [bytes, lines] {
                 let tag = TagRecord::decode(&bytes);
                 prop_assert!(tag.is_none_or(|t| t.encode() == bytes || t.encode().len() < bytes.len()));
                 let _ = (Grant::decode(&bytes), Access::decode(&bytes), decode_challenge(&bytes));
+                let absence = AbsenceRecord::decode(&bytes);
+                prop_assert!(absence.is_none_or(|a| a.encode().len() <= bytes.len()));
             }
         }
     }
@@ -268,11 +338,11 @@ mod tests {
     #[test]
     fn other_versions_are_as_if_not_there() {
         let digest = Digest::from_sha256(&[7; 32]);
-        let good = format!("t1\n{digest}\na/b\n5\n6");
+        let good = format!("t2\n{digest}\na/b\n5\n6\n7");
         assert!(TagRecord::decode(good.as_bytes()).is_some());
         let rows = [
-            good.replace("t1", "t2"),
-            good.replace("t1", "g1"),
+            good.replace("t2", "t1"),
+            good.replace("t2", "g1"),
             good.replace("\n5", "\n+5"),
             good.replace("\n5", "\n"),
             good.replace("\n6", "\n99999999999999999999"),
@@ -280,14 +350,17 @@ mod tests {
             good.replace("a/b", "ab"),
             good.replace("sha256", "sha1"),
             format!("{good}\n"),
-            good.replace("\n6", ""),
+            good.replace("\n7", ""),
+            good.replace("\n7", "\n"),
             String::new(),
-            "t1".to_owned(),
+            "t2".to_owned(),
         ];
         for text in rows {
             assert_eq!(TagRecord::decode(text.as_bytes()), None, "{text:?}");
         }
         assert_eq!(Grant::decode(b"g1\nowned\n\n"), None);
+        assert_eq!(AbsenceRecord::decode(b"n1\ngone\n5"), None);
+        assert_eq!(AbsenceRecord::decode(b"n1\nunknown\n"), None);
         assert_eq!(Access::decode(b"a1\nbasic\n5\nx"), None);
         assert_eq!(Access::decode(b"a1\nbearer\n5\n"), None);
     }

@@ -6,7 +6,9 @@
 
 use crate::config;
 use crate::error::{ApiError, ErrorKind};
+use crate::freshness::Policy;
 use crate::name::{NameError, RepositoryName, RequestedName};
+use crate::rules::Rules;
 use crate::uri::{Authority, Endpoint, UriError};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use std::collections::BTreeMap;
@@ -62,6 +64,14 @@ pub enum UpstreamError {
     /// The default upstream is not among those configured.
     #[error("the default upstream \"{0}\" is not configured")]
     NoDefault(String),
+    /// A rule is about an upstream that is not among those configured.
+    #[error("rule \"{rule}\" is about upstream \"{upstream}\", which is not configured")]
+    Rule {
+        /// The rule's name.
+        rule: String,
+        /// The upstream that it names.
+        upstream: String,
+    },
 }
 
 /// A configured upstream, parsed.
@@ -72,7 +82,7 @@ pub struct Upstream {
     official_prefix: Option<RepositoryName>,
     credentials: Option<config::Credentials>,
     trusted_hosts: Vec<Authority>,
-    fresh_seconds: u64,
+    freshness: Policy,
 }
 
 impl Upstream {
@@ -99,6 +109,7 @@ impl Upstream {
             .iter()
             .map(|h| Authority::parse(h))
             .collect();
+        let freshness = Policy::new(&raw);
         let prefix = raw.official_prefix.as_deref().map(RepositoryName::parse);
         Ok(Self {
             name,
@@ -106,7 +117,7 @@ impl Upstream {
             official_prefix: prefix.transpose().map_err(in_prefix)?,
             trusted_hosts: hosts.map_err(in_host)?,
             credentials: raw.credentials,
-            fresh_seconds: raw.fresh_seconds,
+            freshness,
         })
     }
 
@@ -141,10 +152,10 @@ impl Upstream {
         &self.trusted_hosts
     }
 
-    /// How long a tag is fresh, in seconds.
+    /// How long what it says is good for.
     #[must_use]
-    pub const fn fresh_seconds(&self) -> u64 {
-        self.fresh_seconds
+    pub const fn freshness(&self) -> &Policy {
+        &self.freshness
     }
 
     /// The repository's name at the origin: `alpine` is `library/alpine` at docker.io.
@@ -163,6 +174,7 @@ pub struct Upstreams {
     // A BTreeMap: a HashMap would make the component import randomness.
     by_name: BTreeMap<Box<str>, usize>,
     default: Option<usize>,
+    rules: Rules,
 }
 
 impl Upstreams {
@@ -170,7 +182,7 @@ impl Upstreams {
     ///
     /// # Errors
     /// A name, alias, endpoint or trusted host is malformed, a name is given
-    /// twice, or the default upstream is not configured.
+    /// twice, or the default upstream or that of a rule is not configured.
     pub fn new(registry: config::Registry) -> Result<Self, UpstreamError> {
         let mut list = Vec::with_capacity(registry.upstreams.len());
         let mut by_name = BTreeMap::new();
@@ -187,7 +199,9 @@ impl Upstreams {
             list,
             by_name,
             default: None,
+            rules: Rules::default(),
         };
+        all.rules = Rules::new(registry.rules, &all)?;
         if let Some(name) = registry.default_upstream {
             let default = all.index(&name).ok_or(UpstreamError::NoDefault(name))?;
             all.default = Some(default);
@@ -199,6 +213,12 @@ impl Upstreams {
     #[must_use]
     pub fn find(&self, name: &str) -> Option<&Upstream> {
         self.list.get(self.index(name)?)
+    }
+
+    /// What may be pulled.
+    #[must_use]
+    pub const fn rules(&self) -> &Rules {
+        &self.rules
     }
 
     fn index(&self, name: &str) -> Option<usize> {

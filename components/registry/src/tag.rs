@@ -15,7 +15,7 @@ use crate::way::Way;
 use crate::{flight, grants};
 use ledge_core::digest::Digest;
 use ledge_core::error::{ApiError, ErrorKind};
-use ledge_core::freshness::{Freshness, fresh_for, freshness, postponed};
+use ledge_core::freshness::{Freshness, Lifetime, freshness, postponed};
 use ledge_core::key;
 use ledge_core::name::Tag;
 use ledge_core::record::TagRecord;
@@ -31,7 +31,7 @@ const ROUNDS: u32 = 3;
 pub(crate) async fn answer(ask: &Ask<'_>, tag: &Tag) -> Result<Response, Failure> {
     let key = key::tag(ask.upstream, &ask.repository, tag);
     if let Some(record) = read(&key).await
-        && let left @ 1.. = fresh_for(&record, now(), ask.upstream.fresh_seconds())
+        && let Some(left) = worth(ask, tag, &record).quiet_for()
         && let Some(response) = show(ask, &record, Way::Known, left).await?
     {
         return Ok(response);
@@ -60,8 +60,19 @@ async fn read(key: &str) -> Option<TagRecord> {
     TagRecord::decode(&records::get(Label::Default, key).await?)
 }
 
-fn is_fresh(ask: &Ask<'_>, record: &TagRecord) -> bool {
-    freshness(record, now(), ask.upstream.fresh_seconds()) == Freshness::Fresh
+fn lifetime(ask: &Ask<'_>, tag: &Tag) -> Lifetime {
+    ask.upstream
+        .freshness()
+        .lifetime(&ask.repository, Some(tag))
+}
+
+fn worth(ask: &Ask<'_>, tag: &Tag, record: &TagRecord) -> Freshness {
+    freshness(record.into(), now(), lifetime(ask, tag))
+}
+
+/// Whether the origin is not to be asked.
+fn is_quiet(ask: &Ask<'_>, tag: &Tag, record: &TagRecord) -> bool {
+    worth(ask, tag, record).quiet_for().is_some()
 }
 
 /// The stored manifest, or what is known of it if that is all a HEAD wants. The host may repeat
@@ -106,8 +117,8 @@ async fn refresh(
         None => false,
     };
     let found = match &known {
-        Some(record) if is_fresh(ask, record) && usable => return Ok(record.clone()),
-        Some(record) if is_fresh(ask, record) => refetch(ask, tag, &record.digest).await,
+        Some(record) if is_quiet(ask, tag, record) && usable => return Ok(record.clone()),
+        Some(record) if is_quiet(ask, tag, record) => refetch(ask, tag, &record.digest).await,
         _ => revalidate(ask, tag, known.as_ref()).await,
     };
     match (found, known) {
@@ -116,10 +127,12 @@ async fn refresh(
             records::set(Label::Default, key, &record.encode()).await;
             Ok(record)
         }
-        (Err(error), Some(record)) if is_outage(&error) && usable => {
+        (Err(error), Some(record))
+            if is_outage(&error) && usable && worth(ask, tag, &record).serves_on_error() =>
+        {
             eprintln!("{}:{tag} is served stale: {error}", ask.repository);
             way.set(Way::Stale);
-            let record = postponed(record, now(), ask.upstream.fresh_seconds());
+            let record = postponed(record, now(), lifetime(ask, tag));
             records::set(Label::Default, key, &record.encode()).await;
             Ok(record)
         }
@@ -185,6 +198,7 @@ async fn look(ask: &Ask<'_>, tag: &Tag) -> Result<Option<TagRecord>, ApiError> {
         media_type,
         size,
         checked_at: now(),
+        ask_at: 0,
     }))
 }
 
@@ -211,6 +225,7 @@ async fn fetch(ask: &Ask<'_>, reference: &Reference) -> Found {
         media_type: fetched.media_type,
         size: fetched.size,
         checked_at: now(),
+        ask_at: 0,
     };
     Ok((record, Way::Fetched))
 }

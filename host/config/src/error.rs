@@ -5,6 +5,8 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
+use ledge_core::config::{PatternError, PlatformError};
+
 use crate::provenance::{Provenance, printable};
 
 /// Everything that is wrong with a configuration, in the order of its place.
@@ -141,6 +143,24 @@ pub enum Fault {
     /// No address to listen on.
     #[error("{0} is not an address and a port")]
     Listen(Quoted),
+    /// Neither true nor false.
+    #[error("{0} is neither true nor false")]
+    Boolean(Quoted),
+    /// No pattern.
+    #[error(transparent)]
+    Pattern(PatternError),
+    /// No platform.
+    #[error(transparent)]
+    Platform(PlatformError),
+    /// No name of a rule.
+    #[error("{0} cannot be the name of a rule")]
+    RuleName(Quoted),
+    /// Nothing that a rule does.
+    #[error("{0} is neither \"allow\" nor \"deny\"")]
+    Action(Quoted),
+    /// A section lacks what it must say.
+    #[error("it has no {0}")]
+    Missing(&'static str),
     /// No log format.
     #[error("{0} is not a log format")]
     LogFormat(Quoted),
@@ -241,6 +261,13 @@ impl Fault {
             Self::Ranges(_) => r#"write a size with its unit, as in "64MiB", or "whole""#,
             Self::Listen(_) => {
                 r#"write a numeric address and a port, as in "127.0.0.1:5000", "0.0.0.0:5000" or "[::]:5000""#
+            }
+            Self::Pattern(_) => {
+                r#""*" stands for any characters but slashes and "**" for any, as in "library/*", "team/**" or "v*""#
+            }
+            Self::Platform(_) => r#"write it as in "linux/amd64", "linux/*" or "linux/arm/v7""#,
+            Self::RuleName(_) => {
+                "write 1 to 64 letters, digits, spaces, '.', '_', '-', '/' and ':', no space at either end"
             }
             Self::LogFormat(_) => r#"write "text" or "json""#,
             Self::LogFilter(_) => {

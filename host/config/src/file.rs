@@ -230,6 +230,9 @@ impl<'a> Entry<'a> {
                     .map(|number| number.to_string());
                 Ok(decimal.map_or_else(|_| Cow::Borrowed(integer.as_str()), Cow::Owned))
             }
+            (DeValue::Boolean(truth), Shape::Boolean) => {
+                Ok(Cow::Borrowed(if *truth { "true" } else { "false" }))
+            }
             _ => Err(self.wrong_type(shape.expected())),
         }
     }
@@ -278,6 +281,30 @@ impl<'a> Entry<'a> {
             DeValue::Table(table) => Ok(self.text.section(self.key.full_name, table)),
             _ => Err(self.key.problem(self.wrong_type("a section"))),
         }
+    }
+
+    /// The value as a list of sections, as in `[[rules]]`, each with its head.
+    pub(crate) fn into_sections(self) -> Result<Vec<(Key, Section<'a>)>, Problem> {
+        const EXPECTED: &str = "a list of sections";
+        let wrong = self.key.problem(self.wrong_type(EXPECTED));
+        let DeValue::Array(array) = self.value else {
+            return Err(wrong);
+        };
+        let (text, full_name) = (self.text, self.key.full_name);
+        let section = |item: Spanned<DeValue<'a>>| {
+            let key = Key {
+                full_name: full_name.clone(),
+                place: text.place(item.span().start),
+            };
+            match item.into_inner() {
+                DeValue::Table(table) => Ok((key, text.section(full_name.clone(), table))),
+                other => Err(key.problem(Fault::WrongType {
+                    expected: EXPECTED,
+                    found: other.type_str(),
+                })),
+            }
+        };
+        array.into_iter().map(section).collect()
     }
 
     /// Where the value came from.

@@ -4,7 +4,8 @@ use ledge_core::config as core;
 use secrecy::ExposeSecret;
 use url::Url;
 
-use crate::types::{Config, Upstream};
+use crate::provenance::Sourced;
+use crate::types::{Config, FreshnessRule, Rule, Upstream};
 
 /// Where an upstream may make the host connect to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +27,7 @@ impl Config {
                 .as_ref()
                 .map(|name| name.value.clone()),
             upstreams: self.upstreams.iter().map(registry_upstream).collect(),
+            rules: self.rules.iter().map(registry_rule).collect(),
         }
     }
 
@@ -47,6 +49,7 @@ impl Config {
 }
 
 fn registry_upstream(upstream: &Upstream) -> core::Upstream {
+    let freshness = &upstream.freshness;
     core::Upstream {
         name: upstream.name.clone(),
         aliases: upstream.aliases.value.clone(),
@@ -60,6 +63,34 @@ fn registry_upstream(upstream: &Upstream) -> core::Upstream {
                 password: credentials.password.expose_secret().to_owned(),
             }),
         trusted_hosts: upstream.trusted_hosts.value.clone(),
-        fresh_seconds: upstream.fresh.as_secs(),
+        fresh_seconds: freshness.fresh.as_secs(),
+        stale_while_revalidate_seconds: freshness.stale_while_revalidate.as_secs(),
+        stale_if_error_seconds: freshness.stale_if_error.as_secs(),
+        negative_seconds: freshness.negative.as_secs(),
+        client_no_cache: freshness.client_no_cache.value,
+        freshness: freshness.rules.iter().map(freshness_rule).collect(),
     }
+}
+
+fn freshness_rule(rule: &FreshnessRule) -> core::FreshnessRule {
+    core::FreshnessRule {
+        repository: value(rule.repository.as_ref()),
+        tag: value(rule.tag.as_ref()),
+        fresh_seconds: rule.fresh.as_secs(),
+    }
+}
+
+fn registry_rule(rule: &Rule) -> core::Rule {
+    core::Rule {
+        name: rule.name.value.clone(),
+        action: rule.action.value,
+        upstream: value(rule.upstream.as_ref()),
+        repository: value(rule.repository.as_ref()),
+        tag: value(rule.tag.as_ref()),
+        platform: value(rule.platform.as_ref()),
+    }
+}
+
+fn value<T: Clone>(given: Option<&Sourced<T>>) -> Option<T> {
+    given.map(|given| given.value.clone())
 }

@@ -7,16 +7,19 @@
 
 mod bandwidth;
 mod builtin;
+mod entries;
 mod environment;
 mod error;
 mod file;
 mod flags;
+mod freshness;
 mod handover;
 mod layers;
 mod load;
 mod log;
 mod name;
 mod provenance;
+mod rules;
 mod setting;
 mod show;
 mod suggest;
@@ -34,4 +37,7 @@ pub use log::{LogFilter, LogFormat};
 pub use name::Endpoint;
 pub use provenance::{FilePlace, Provenance, Sourced};
 pub use transfer::{Abandoned, Percent, Ranges};
-pub use types::{Config, Credentials, Limits, Log, Server, Store, Transfer, Upstream};
+pub use types::{
+    Config, Credentials, Freshness, FreshnessRule, Limits, Log, Rule, Server, Store, Transfer,
+    Upstream,
+};

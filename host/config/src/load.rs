@@ -2,13 +2,13 @@
 
 use crate::builtin;
 use crate::environment::Surroundings;
-use crate::error::{Fault, Place, Problem, Problems, Quoted};
+use crate::error::{Place, Problem, Problems};
 use crate::file::{self, Section};
 use crate::flags::Flags;
 use crate::layers::{Layered, Layers};
 use crate::provenance::{Provenance, Sourced};
+use crate::rules;
 use crate::setting;
-use crate::suggest::nearest;
 use crate::types::{Config, Limits, Log, Server, Store, Transfer, Upstream};
 use crate::upstreams;
 use crate::value::Shape;
@@ -65,6 +65,7 @@ fn read(mut root: Section<'_>, layers: &mut Layers<'_>) -> Option<Config> {
     let named = subsection(&mut root, layers, "upstreams");
     let upstreams = upstreams::read(named, &mut layers.problems);
     let default_upstream = default_upstream(&mut root, layers, &upstreams);
+    let rules = rules::read(root.take("rules"), &upstreams, &mut layers.problems);
     layers.problems.extend(root.finish());
     Some(Config {
         file: None,
@@ -76,6 +77,7 @@ fn read(mut root: Section<'_>, layers: &mut Layers<'_>) -> Option<Config> {
         transfer: transfer?,
         log: log?,
         upstreams,
+        rules,
     })
 }
 
@@ -186,16 +188,7 @@ fn default_upstream(
     upstreams: &[Upstream],
 ) -> Option<Sourced<String>> {
     let exists = |name: &str| upstreams.iter().any(|upstream| upstream.name == name);
-    let parse = |text: &str| {
-        if exists(text) {
-            Ok(text.to_owned())
-        } else {
-            Err(Fault::NoSuchUpstream {
-                name: Quoted::of(text),
-                meant: meant(text, upstreams),
-            })
-        }
-    };
+    let parse = |text: &str| upstreams::named(text, upstreams);
     match layers.layered(root, &setting::DEFAULT_UPSTREAM, Shape::Text, parse) {
         Layered::Said(name) => Some(name),
         Layered::Silent if exists(builtin::DEFAULT_UPSTREAM) => Some(Sourced::new(
@@ -204,22 +197,6 @@ fn default_upstream(
         )),
         Layered::Silent | Layered::Refused => None,
     }
-}
-
-/// The upstream that has `name` as an alias, or else one that is called alike.
-fn meant(name: &str, upstreams: &[Upstream]) -> Option<String> {
-    let has_alias = |upstream: &&Upstream| upstream.aliases.iter().any(|alias| alias == name);
-    upstreams
-        .iter()
-        .find(has_alias)
-        .map(|upstream| upstream.name.as_str())
-        .or_else(|| {
-            nearest(
-                name,
-                upstreams.iter().map(|upstream| upstream.name.as_str()),
-            )
-        })
-        .map(str::to_owned)
 }
 
 /// Which component to run. It has no place in the file: which code runs is said where Ledge is started.

@@ -277,6 +277,20 @@ pub(crate) static LOG_FILTER: Setting<LogFilter> = Setting {
 pub(crate) const FRESH: Duration = Duration::from_secs(ledge_core::config::DEFAULT_FRESH_SECONDS);
 pub(crate) const FRESH_MOST: Duration = Duration::from_secs(31_557_600);
 
+/// How long after that clients are answered while the origin is asked.
+pub(crate) const STALE_WHILE_REVALIDATE: Duration =
+    Duration::from_secs(ledge_core::config::DEFAULT_STALE_WHILE_REVALIDATE_SECONDS);
+
+/// How long a stale tag serves while the origin does not answer.
+pub(crate) const STALE_IF_ERROR: Duration =
+    Duration::from_secs(ledge_core::config::DEFAULT_STALE_IF_ERROR_SECONDS);
+
+/// How long it is remembered that an origin does not show something. At most an hour: what is
+/// pushed meanwhile cannot be pulled.
+pub(crate) const NEGATIVE: Duration =
+    Duration::from_secs(ledge_core::config::DEFAULT_NEGATIVE_SECONDS);
+pub(crate) const NEGATIVE_MOST: Duration = Duration::from_secs(60 * 60);
+
 /// The names of all settings above, for hints.
 pub(crate) static NAMES: [&Name; 25] = [
     &DEFAULT_UPSTREAM,

@@ -2,11 +2,12 @@
 
 use std::fmt;
 
+use ledge_core::config::Action;
 use toml::Value as Toml;
 
 use crate::provenance::{Provenance, Sourced, printable};
 use crate::setting::{self, Setting};
-use crate::types::{Config, Upstream};
+use crate::types::{Config, Freshness, Rule, Upstream};
 use crate::value::Value;
 
 /// What stands where a secret would.
@@ -34,7 +35,8 @@ impl fmt::Display for Shown<'_> {
         config
             .upstreams
             .iter()
-            .try_for_each(|each| upstream(f, each))
+            .try_for_each(|each| upstream(f, each))?;
+        config.rules.iter().try_for_each(|each| rule(f, each))
     }
 }
 
@@ -121,8 +123,59 @@ fn upstream(f: &mut fmt::Formatter<'_>, upstream: &Upstream) -> fmt::Result {
     }
     let trusted = &upstream.trusted_hosts;
     line(f, "trusted_hosts", &list(trusted), &trusted.provenance)?;
-    let fresh = &upstream.fresh;
-    line(f, "fresh", &fresh.to_toml(), &fresh.provenance)
+    freshness(f, &upstream.name, &upstream.freshness)
+}
+
+fn freshness(f: &mut fmt::Formatter<'_>, upstream: &str, freshness: &Freshness) -> fmt::Result {
+    let durations = [
+        ("fresh", &freshness.fresh),
+        ("stale_while_revalidate", &freshness.stale_while_revalidate),
+        ("stale_if_error", &freshness.stale_if_error),
+        ("negative", &freshness.negative),
+    ];
+    for (key, duration) in durations {
+        line(f, key, &duration.to_toml(), &duration.provenance)?;
+    }
+    let no_cache = &freshness.client_no_cache;
+    line(
+        f,
+        "client_no_cache",
+        &no_cache.to_toml(),
+        &no_cache.provenance,
+    )?;
+    for rule in &freshness.rules {
+        writeln!(f, "\n[[upstreams.{}.freshness]]", text(upstream))?;
+        given(f, "repository", rule.repository.as_ref())?;
+        given(f, "tag", rule.tag.as_ref())?;
+        line(f, "fresh", &rule.fresh.to_toml(), &rule.fresh.provenance)?;
+    }
+    Ok(())
+}
+
+fn rule(f: &mut fmt::Formatter<'_>, rule: &Rule) -> fmt::Result {
+    writeln!(f, "\n[[rules]]")?;
+    line(f, "name", &text(rule.name.as_str()), &rule.name.provenance)?;
+    let action = match rule.action.value {
+        Action::Allow => "allow",
+        Action::Deny => "deny",
+    };
+    line(f, "action", &text(action), &rule.action.provenance)?;
+    given(f, "upstream", rule.upstream.as_ref())?;
+    given(f, "repository", rule.repository.as_ref())?;
+    given(f, "tag", rule.tag.as_ref())?;
+    given(f, "platform", rule.platform.as_ref())
+}
+
+/// What may be left out.
+fn given<T: fmt::Display>(
+    f: &mut fmt::Formatter<'_>,
+    key: &str,
+    value: Option<&Sourced<T>>,
+) -> fmt::Result {
+    match value {
+        Some(given) => line(f, key, &text(&given.value.to_string()), &given.provenance),
+        None => Ok(()),
+    }
 }
 
 fn value<T: Value>(

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytesize::ByteSize;
+use ledge_core::config::{Action, PlatformPattern, RepositoryPattern, RuleName, TagPattern};
 use secrecy::SecretString;
 
 use crate::bandwidth::Bandwidth;
@@ -35,6 +36,8 @@ pub struct Config {
     pub log: Log,
     /// `[upstreams]`, in the order of their names, which differ. So do their aliases.
     pub upstreams: Vec<Upstream>,
+    /// `[[rules]]`, in their order. Their names differ.
+    pub rules: Vec<Rule>,
 }
 
 /// How clients are served.
@@ -127,8 +130,53 @@ pub struct Upstream {
     /// `host` or `host:port` that may get the password, and that redirects may reach even if
     /// their address is private.
     pub trusted_hosts: Sourced<Vec<String>>,
-    /// How long a tag is fresh. Whole seconds.
+    /// How long what it says is good for.
+    pub freshness: Freshness,
+}
+
+/// How long what an upstream says is good for. All durations are whole seconds.
+#[derive(Debug, Clone)]
+pub struct Freshness {
+    /// How long a tag is fresh.
     pub fresh: Sourced<Duration>,
+    /// How long after that clients are answered while the origin is asked.
+    pub stale_while_revalidate: Sourced<Duration>,
+    /// How long after it was fresh a tag serves when the origin does not answer.
+    pub stale_if_error: Sourced<Duration>,
+    /// How long it is remembered that the origin does not show something.
+    pub negative: Sourced<Duration>,
+    /// Whether a client's `Cache-Control: no-cache` makes the origin be asked.
+    pub client_no_cache: Sourced<bool>,
+    /// For how long which tags are fresh instead. The first that matches counts.
+    pub rules: Vec<FreshnessRule>,
+}
+
+/// For how long some tags are fresh. What is not given matches all.
+#[derive(Debug, Clone)]
+pub struct FreshnessRule {
+    /// In which repositories.
+    pub repository: Option<Sourced<RepositoryPattern>>,
+    /// Which tags.
+    pub tag: Option<Sourced<TagPattern>>,
+    /// How long. Whole seconds.
+    pub fresh: Sourced<Duration>,
+}
+
+/// Whether something may be pulled. What is not given matches all.
+#[derive(Debug, Clone)]
+pub struct Rule {
+    /// What clients are told that it denies.
+    pub name: Sourced<RuleName>,
+    /// Whether it allows or denies.
+    pub action: Sourced<Action>,
+    /// The upstream that it is about. It is one of [`Config::upstreams`].
+    pub upstream: Option<Sourced<String>>,
+    /// In which repositories.
+    pub repository: Option<Sourced<RepositoryPattern>>,
+    /// Which tags.
+    pub tag: Option<Sourced<TagPattern>>,
+    /// Which platforms of an index.
+    pub platform: Option<Sourced<PlatformPattern>>,
 }
 
 /// A user name and a password. `Debug` hides the password.

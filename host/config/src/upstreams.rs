@@ -1,20 +1,19 @@
 //! `[upstreams]`: which registries are mirrored.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use secrecy::SecretString;
 
 use crate::builtin::{self, BuiltIn};
+use crate::entries::{list, scalar};
 use crate::error::{Fault, Place, Problem, Quoted};
 use crate::file::{Entry, Key, Section};
-use crate::layers::{Layered, between};
+use crate::freshness::GivenFreshness;
+use crate::layers::Layered;
 use crate::name::{self, Endpoint};
 use crate::provenance::{Provenance, Sourced};
-use crate::setting::{FRESH, FRESH_MOST};
 use crate::suggest::nearest;
 use crate::types::{Credentials, Upstream};
-use crate::value::{Shape, Value};
 
 /// The upstreams of the section, in the order of their names; the built-in ones if it names none.
 pub(crate) fn read(section: Option<Section<'_>>, problems: &mut Vec<Problem>) -> Vec<Upstream> {
@@ -36,13 +35,40 @@ pub(crate) fn read(section: Option<Section<'_>>, problems: &mut Vec<Problem>) ->
     upstreams
 }
 
+/// The name, if it is that of an upstream.
+pub(crate) fn named(name: &str, upstreams: &[Upstream]) -> Result<String, Fault> {
+    if upstreams.iter().any(|upstream| upstream.name == name) {
+        return Ok(name.to_owned());
+    }
+    Err(Fault::NoSuchUpstream {
+        name: Quoted::of(name),
+        meant: meant(name, upstreams),
+    })
+}
+
+/// The upstream that has `name` as an alias, or else one that is called alike.
+fn meant(name: &str, upstreams: &[Upstream]) -> Option<String> {
+    let has_alias = |upstream: &&Upstream| upstream.aliases.iter().any(|alias| alias == name);
+    upstreams
+        .iter()
+        .find(has_alias)
+        .map(|upstream| upstream.name.as_str())
+        .or_else(|| {
+            nearest(
+                name,
+                upstreams.iter().map(|upstream| upstream.name.as_str()),
+            )
+        })
+        .map(str::to_owned)
+}
+
 /// What a section says of its upstream, beside where that is.
 #[derive(Default)]
 struct Given {
     aliases: Option<Sourced<Vec<String>>>,
     credentials: Option<Credentials>,
     trusted_hosts: Option<Sourced<Vec<String>>>,
-    fresh: Option<Sourced<Duration>>,
+    freshness: GivenFreshness,
 }
 
 /// One upstream. If there is none, there is a problem more.
@@ -68,7 +94,7 @@ fn upstream(name: &str, entry: Entry<'_>, problems: &mut Vec<Problem>) -> Option
         credentials: credentials(&key, &mut section, problems),
         aliases: list(section.take("aliases"), name::upstream_name, problems),
         trusted_hosts: list(section.take("trusted_hosts"), name::host, problems),
-        fresh: scalar(section.take("fresh"), fresh, problems),
+        freshness: GivenFreshness::read(&mut section, problems),
     };
     let known = builtin::find(name);
     let endpoints = match (endpoints, known) {
@@ -111,9 +137,7 @@ fn assemble(
             Some(hosts) => with(hosts, trusted),
             None => built_in(trusted),
         },
-        fresh: given
-            .fresh
-            .unwrap_or_else(|| Sourced::new(FRESH, Provenance::Default)),
+        freshness: given.freshness.filled(),
     }
 }
 
@@ -199,55 +223,6 @@ fn sendable(text: &str) -> Result<&str, Fault> {
     } else {
         Ok(text)
     }
-}
-
-fn fresh(text: &str) -> Result<Duration, Fault> {
-    let fresh = <Duration as Value>::parse(text)?;
-    if fresh.subsec_nanos() != 0 {
-        return Err(Fault::FractionOfSecond(Quoted::of(text)));
-    }
-    between(fresh, &Duration::ZERO, &FRESH_MOST)
-}
-
-fn scalar<T>(
-    entry: Option<Entry<'_>>,
-    parse: impl Fn(&str) -> Result<T, Fault>,
-    problems: &mut Vec<Problem>,
-) -> Option<Sourced<T>> {
-    let entry = entry?;
-    match entry.scalar(Shape::Text).and_then(|text| parse(&text)) {
-        Ok(value) => Some(Sourced::new(value, entry.provenance())),
-        Err(fault) => {
-            problems.push(entry.problem(fault));
-            None
-        }
-    }
-}
-
-fn list<T>(
-    entry: Option<Entry<'_>>,
-    parse: impl Fn(&str) -> Result<T, Fault>,
-    problems: &mut Vec<Problem>,
-) -> Option<Sourced<Vec<T>>> {
-    let entry = entry?;
-    let texts = match entry.texts() {
-        Ok(texts) => texts,
-        Err(fault) => {
-            problems.push(entry.problem(fault));
-            return None;
-        }
-    };
-    let mut values = Vec::with_capacity(texts.len());
-    for (text, place) in texts {
-        match parse(text) {
-            Ok(value) => values.push(value),
-            Err(fault) => problems.push(Problem {
-                place: Place::Value(Provenance::File(place)),
-                ..entry.problem(fault)
-            }),
-        }
-    }
-    Some(Sourced::new(values, entry.provenance()))
 }
 
 fn no_url(name: &str) -> Fault {

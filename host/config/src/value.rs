@@ -31,6 +31,8 @@ pub(crate) enum Shape {
     Number,
     /// A string, or an integer.
     TextOrNumber,
+    /// True or false.
+    Boolean,
 }
 
 impl Shape {
@@ -40,6 +42,7 @@ impl Shape {
             Self::Text => "a string",
             Self::Number => "an integer",
             Self::TextOrNumber => "a string or an integer",
+            Self::Boolean => "true or false",
         }
     }
 }
@@ -94,6 +97,18 @@ impl Value for u32 {
 
     fn to_toml(&self) -> Toml {
         Toml::Integer(i64::from(*self))
+    }
+}
+
+impl Value for bool {
+    const SHAPE: Shape = Shape::Boolean;
+
+    fn parse(text: &str) -> Result<Self, Fault> {
+        text.parse().map_err(|_| Fault::Boolean(Quoted::of(text)))
+    }
+
+    fn to_toml(&self) -> Toml {
+        Toml::Boolean(*self)
     }
 }
 
@@ -185,6 +200,7 @@ mod tests {
             let _ = ByteSize::parse(&text);
             let _ = Duration::parse(&text);
             let _ = u32::parse(&text);
+            let _ = bool::parse(&text);
             let _ = std::net::SocketAddr::parse(&text);
             let _ = crate::log::LogFilter::parse(&text);
             let _ = crate::bandwidth::Bandwidth::parse(&text);

@@ -180,7 +180,12 @@ fn upstreams_know_themselves() {
     assert_eq!(ghcr.endpoints()[0].to_string(), "https://ghcr.io");
     let docker = upstreams.find("index.docker.io").expect("configured");
     assert!(!docker.is_private() && docker.trusted_hosts().is_empty());
-    assert_eq!(docker.fresh_seconds(), 600);
+    let usual = |name: &str| {
+        let upstream = upstreams.find(name).expect(name);
+        let repository = RepositoryName::parse("a").expect("a name");
+        upstream.freshness().lifetime(&repository, None).fresh
+    };
+    assert_eq!((usual("docker.io"), usual("mirror")), (600, 0));
     assert!(upstreams.find("quay.io").is_none());
 }
 

@@ -20,6 +20,24 @@ fn the_page_shows_the_defaults() {
     }
 }
 
+/// What the page shows can be written so.
+#[test]
+fn every_example_is_taken() {
+    let blocks: Vec<&str> = PAGE
+        .split("```toml\n")
+        .skip(1)
+        .filter_map(|rest| rest.split("```").next())
+        .collect();
+    assert!(blocks.len() >= 4, "{blocks:?}");
+    for block in blocks {
+        assert!(
+            Given::file(block).load().is_ok(),
+            "{}",
+            Given::file(block).refused()
+        );
+    }
+}
+
 /// Each has a row in the page's table, and who writes it into another section is told where it belongs.
 #[test]
 fn every_setting_has_a_row_and_is_known_elsewhere() {

@@ -7,7 +7,10 @@ fn every_value_says_where_it_came_from() {
     let given = Given::file(
         "default_upstream = \"docker.io\"\n[server]\ndrain = \"1h 30m\"\n[store]\nmemory = 1048576\n\
          [upstreams.\"docker.io\"]\nusername = \"me\"\npassword = \"hunter2\"\nfresh = \"1m\"\n\
-         [upstreams.\"registry.example:5000\"]\nurl = \"http://10.0.0.5:5000/\"\ntrusted_hosts = [\"AUTH.example\"]\n",
+         [upstreams.\"registry.example:5000\"]\nurl = \"http://10.0.0.5:5000/\"\ntrusted_hosts = [\"AUTH.example\"]\n\
+         stale_while_revalidate = \"30s\"\nclient_no_cache = true\n\
+         [[upstreams.\"registry.example:5000\".freshness]]\ntag = \"latest\"\nfresh = \"1m\"\n\
+         [[rules]]\nname = \"no arm\"\naction = \"deny\"\nupstream = \"docker.io\"\nplatform = \"linux/arm\"\n",
     )
     .variable("LEDGE_LIMITS_REQUESTS", "7")
     .variable("LEDGE_LIMITS_BANDWIDTH", "10MiB")
@@ -62,12 +65,30 @@ username = "me" # FILE:7
 password = "***" # FILE:8
 trusted_hosts = ["auth.docker.io"] # built in
 fresh = "1m" # FILE:9
+stale_while_revalidate = "0s" # default
+stale_if_error = "30days" # default
+negative = "30s" # default
+client_no_cache = false # default
 
 [upstreams."registry.example:5000"]
 endpoints = ["http://10.0.0.5:5000"] # FILE:11
 aliases = [] # default
 trusted_hosts = ["auth.example"] # FILE:12
 fresh = "10m" # default
+stale_while_revalidate = "30s" # FILE:13
+stale_if_error = "30days" # default
+negative = "30s" # default
+client_no_cache = true # FILE:14
+
+[[upstreams."registry.example:5000".freshness]]
+tag = "latest" # FILE:16
+fresh = "1m" # FILE:17
+
+[[rules]]
+name = "no arm" # FILE:19
+action = "deny" # FILE:20
+upstream = "docker.io" # FILE:21
+platform = "linux/arm" # FILE:22
 "#;
     assert_eq!(given.shown(), expected);
 }
@@ -92,6 +113,10 @@ fn what_is_shown_reads_back() {
         "[store]\npath = \"/a\\\\b\\\"c # d\"\nmemory = \"1.5GB\"\n[server]\ndrain = \"1h 2m 3s 4ms\"",
         "[limits]\nbandwidth = 65536\nbandwidth_per_origin = \"1.5MB\"",
         "[transfer]\nabandoned = \"07%\"\nranges = \"1.5GB\"\nleftovers = \"30days\"",
+        "[upstreams.\"ghcr.io\"]\nclient_no_cache = true\nnegative = \"0s\"\nstale_if_error = \"90days\"\n\
+         [[upstreams.\"ghcr.io\".freshness]]\nrepository = \"team/**\"\ntag = \"v*\"\nfresh = \"1day\"\n\
+         [[upstreams.\"ghcr.io\".freshness]]\nfresh = \"0s\"\n[upstreams.\"quay.io\"]",
+        "rules = [{name = \"a\", action = \"allow\", repository = \"a/*\"}, {name = \"b\", action = \"deny\", tag = \"*\"}]",
         "[transfer]\nabandoned = \"stop\"\nranges = 0\nleftovers = \"0s\"",
     ];
     for file in files {
@@ -100,6 +125,10 @@ fn what_is_shown_reads_back() {
         let again = Given::file(given.shown());
         assert_eq!(values(&given), values(&again), "of:\n{file}");
         assert_eq!(given.loaded().egress(), again.loaded().egress());
+        assert_eq!(
+            given.loaded().registry().rules,
+            again.loaded().registry().rules
+        );
     }
 }
 

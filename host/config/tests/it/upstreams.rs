@@ -29,10 +29,15 @@ proptest! {
         authority in r"([a-zA-Z0-9._-]{1,12}|[0-9]{1,3}(\.[0-9]{1,3}){3}|\[[0-9a-f:]{2,9}\])(:[0-9]{1,5})?",
         trusted in r"([a-zA-Z0-9._-]{1,12}|[0-9]{1,3}(\.[0-9]{1,3}){3}|\[[0-9a-f:]{2,9}\])(:[0-9]{1,5})?",
         fresh in any::<u16>(),
+        pattern in "[a-z0-9._*/-]{1,12}",
+        platform in "[a-z0-9]{1,6}(/\\*|/[a-z0-9]{1,6}){1,2}",
+        rule in "[a-z._/:-]{1,6}",
     ) {
         let given = Given::file(format!(
             "[upstreams.\"{name}\"]\nurl = \"{scheme}://{authority}\"\naliases = [\"{alias}\"]\n\
-             trusted_hosts = [\"{trusted}\"]\nfresh = \"{fresh}s\"\n"
+             trusted_hosts = [\"{trusted}\"]\nfresh = \"{fresh}s\"\n\
+             [[upstreams.\"{name}\".freshness]]\nrepository = '{pattern}'\nfresh = \"{fresh}s\"\n\
+             [[rules]]\nname = '{rule}'\naction = \"deny\"\nupstream = \"{name}\"\nplatform = '{platform}'\n"
         ));
         if given.load().is_ok() {
             let taken = component_takes(&given);
@@ -53,6 +58,11 @@ fn the_built_in_ones_are_handed_over_whole() {
     assert_eq!(docker.official_prefix.as_deref(), Some("library"));
     assert_eq!(docker.trusted_hosts, ["auth.docker.io"]);
     assert_eq!(docker.fresh_seconds, 600);
+    assert_eq!(docker.stale_while_revalidate_seconds, 0);
+    assert_eq!(docker.stale_if_error_seconds, 30 * 24 * 3600);
+    assert_eq!(docker.negative_seconds, 30);
+    assert!(!docker.client_no_cache && docker.freshness.is_empty());
+    assert!(registry.rules.is_empty());
     for upstream in &registry.upstreams[1..] {
         assert_eq!(upstream.endpoints, [format!("https://{}", upstream.name)]);
         assert_eq!(upstream.official_prefix, None);
@@ -83,6 +93,39 @@ fn a_built_in_one_keeps_what_is_not_said() {
     assert_eq!(registry.default_upstream.as_deref(), Some("docker.io"));
     // Another endpoint has another token service.
     assert!(docker.trusted_hosts.is_empty());
+}
+
+#[test]
+fn lifetimes_and_rules_are_handed_over_in_their_order() {
+    let config = Given::file(
+        "[upstreams.\"ghcr.io\"]\nfresh = \"1s\"\nstale_while_revalidate = \"2s\"\n\
+         stale_if_error = \"3s\"\nnegative = \"4s\"\nclient_no_cache = true\n\
+         [[upstreams.\"ghcr.io\".freshness]]\ntag = \"latest\"\nfresh = \"5s\"\n\
+         [[upstreams.\"ghcr.io\".freshness]]\nrepository = \"team/*\"\nfresh = \"6s\"\n\
+         [[rules]]\nname = \"z\"\naction = \"allow\"\nupstream = \"ghcr.io\"\ntag = \"v*\"\n\
+         [[rules]]\nname = \"a\"\naction = \"deny\"\nplatform = \"*/*\"\nrepository = \"**\"\n",
+    )
+    .loaded();
+    let registry = serde_json::to_value(config.registry()).expect("serialises");
+    let ghcr = &registry["upstreams"][0];
+    let keys = [
+        "fresh_seconds",
+        "stale_while_revalidate_seconds",
+        "stale_if_error_seconds",
+        "negative_seconds",
+    ];
+    assert_eq!(keys.map(|key| ghcr[key].as_u64()), [1, 2, 3, 4].map(Some));
+    assert_eq!(ghcr["client_no_cache"], true);
+    let rules = serde_json::json!([
+        {"repository": null, "tag": "latest", "fresh_seconds": 5},
+        {"repository": "team/*", "tag": null, "fresh_seconds": 6},
+    ]);
+    assert_eq!(ghcr["freshness"], rules);
+    let rules = serde_json::json!([
+        {"name": "z", "action": "allow", "upstream": "ghcr.io", "repository": null, "tag": "v*", "platform": null},
+        {"name": "a", "action": "deny", "upstream": null, "repository": "**", "tag": null, "platform": "*/*"},
+    ]);
+    assert_eq!(registry["rules"], rules);
 }
 
 #[test]
