@@ -6,14 +6,16 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 /// A room's folder, and which of our crates its manifest may name (beside those for its tests).
-const ROOMS: [(&str, &[&str]); 12] = [
+const ROOMS: [(&str, &[&str]); 13] = [
     ("components/core", &[]),
     ("components/registry", &["ledge-core"]),
     ("host/config", &["ledge-core"]),
+    ("host/credentials", &[]),
     (
         "host/ledge",
         &[
             "ledge-config",
+            "ledge-credentials",
             "ledge-origin",
             "ledge-runtime",
             "ledge-server",
@@ -26,6 +28,7 @@ const ROOMS: [(&str, &[&str]); 12] = [
         "host/runtime",
         &[
             "ledge-core",
+            "ledge-credentials",
             "ledge-origin",
             "ledge-store",
             "ledge-transfer",
