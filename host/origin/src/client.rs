@@ -1,6 +1,5 @@
 //! Sending requests, and going where the answers send us.
 
-use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,47 +8,27 @@ use http::{HeaderMap, Method, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper::body::{Body, Incoming};
 use hyper_util::client::legacy;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
-use rustls::ClientConfig;
 use tokio::time::{Instant, timeout_at};
 
 use crate::body::OriginBody;
-use crate::connect::{DialTimeout, Dialer, PrivateOnly, Proven};
-use crate::error::{ClientError, DenyReason, FetchError, Wait, chain, root};
+use crate::connect::{PrivateOnly, ProxyFailure};
+use crate::error::{ClientError, DenyReason, FetchError, Wait, chain, is_timeout, root};
 use crate::lookup::{Lookup, SystemLookup};
-use crate::rules::{EgressRules, Leg, Reach, Rules};
-use crate::target::Target;
-use crate::{ClientOptions, headers, realm, redirect, tls};
+use crate::pools::Pools;
+use crate::proxy::Proxy;
+use crate::rules::{EgressRules, Leg, Rules};
+use crate::target::{Scheme, Target};
+use crate::tunnel::TunnelError;
+use crate::wire::Proven;
+use crate::{ClientOptions, headers, realm, redirect};
 
 /// Registries redirect once, to their object store, and that once more at most.
 const MAX_REDIRECTS: usize = 5;
-
-/// The largest header set of an answer, the same as the server takes of a
-/// request. For HTTP/1.1 it is the size from which hyper reads no further: up to
-/// twice as much may have come with the last read.
-const MAX_HEADER_BYTES: u32 = 64 * 1024;
-
-/// Shorter than the 60 s after which common load balancers drop idle
-/// connections (AWS's, nginx's), so that we are the one who closes.
-const POOL_IDLE: Duration = Duration::from_secs(50);
-
-/// Finds out that an HTTP/2 connection is dead before many requests have waited on it.
-const H2_PING_EVERY: Duration = Duration::from_secs(20);
-const H2_PING_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// What an origin may send on one stream before we have read it: enough for
-/// 400 Mbit/s at 80 ms, where the protocol's 64 KiB would give 6.
-const H2_STREAM_WINDOW: u32 = 4 * 1024 * 1024;
-
-/// The same for a connection: a few such streams.
-const H2_CONNECTION_WINDOW: u32 = 16 * 1024 * 1024;
 
 /// How much of a redirect's body is read so that its connection can be used
 /// again. They are a line of HTML.
 const REDIRECT_BODY: usize = 16 * 1024;
 const REDIRECT_BODY_TIMEOUT: Duration = Duration::from_secs(1);
-
-type Pool = legacy::Client<Dialer, Empty<Bytes>>;
 
 /// Asks origins. Clones share their connections.
 #[derive(Clone)]
@@ -58,10 +37,7 @@ pub struct Client(Arc<Inner>);
 struct Inner {
     rules: Rules,
     options: ClientOptions,
-    // Two, so that a connection to a private address is never used by who may
-    // not have one.
-    public: Pool,
-    any: Pool,
+    pools: Pools,
 }
 
 /// An origin's answer.
@@ -86,8 +62,8 @@ impl Client {
     /// certificates: call it at start.
     ///
     /// # Errors
-    /// When an endpoint or a trusted host cannot be read, or an extra authority
-    /// is no certificate.
+    /// When an endpoint or a trusted host cannot be read, upstreams contradict each
+    /// other, or an extra authority is no certificate.
     pub fn new(rules: EgressRules, options: ClientOptions) -> Result<Self, ClientError> {
         Self::with_lookup(rules, options, Arc::new(SystemLookup))
     }
@@ -102,23 +78,20 @@ impl Client {
         lookup: Arc<dyn Lookup>,
     ) -> Result<Self, ClientError> {
         let rules = Rules::parse(rules)?;
-        let tls = tls::configuration(&options.extra_roots)?;
-        let public = pool(Arc::clone(&lookup), Reach::Public, tls.clone(), &options);
-        let any = pool(lookup, Reach::Any, tls, &options);
+        let pools = Pools::new(rules.connections(), &options, lookup)?;
         Ok(Self(Arc::new(Inner {
             rules,
             options,
-            public,
-            any,
+            pools,
         })))
     }
 
     /// Sends a GET or HEAD to an absolute URI, and follows up to five redirects.
     ///
-    /// Hop-by-hop fields, `Host` and `User-Agent` are set here, whatever the
-    /// request has; `Accept-Encoding` is `identity` unless it has one.
-    /// `Authorization`, `Cookie` and `Proxy-Authorization` go no further than
-    /// the first scheme, host and port.
+    /// Hop-by-hop fields (`Proxy-Authorization` among them), `Host` and `User-Agent`
+    /// are set here, whatever the request has; `Accept-Encoding` is `identity` unless
+    /// it has one. `Authorization` and `Cookie` go no further than the first scheme,
+    /// host and port.
     ///
     /// # Errors
     /// Each of [`FetchError`]. An answer of any status is no error.
@@ -205,11 +178,10 @@ impl Inner {
     }
 
     async fn ask_once(&self, hop: &Hop, deadline: Instant) -> Result<Response<Incoming>, Failure> {
-        let pool = match hop.leg.reach {
-            Reach::Public => &self.public,
-            Reach::Any => &self.any,
-        };
-        let answer = timeout_at(deadline, pool.request(hop.request())).await;
+        let pool = self.pools.of(hop.leg.line);
+        let forwarder = self.forwarder(&hop.leg);
+        let request = hop.request(forwarder);
+        let answer = timeout_at(deadline, pool.request(request)).await;
         let Ok(answer) = answer else {
             return Err(Failure::late(&hop.leg.target));
         };
@@ -219,16 +191,28 @@ impl Inner {
         }
         let (host, status) = (&hop.leg.target, response.status().as_u16());
         tracing::debug!(%host, method = %hop.method, status, "the origin answered");
-        Ok(response)
+        match forwarder {
+            Some(proxy) if status == 407 => Err(Failure::of_proxy(&hop.leg.target, proxy)),
+            _ => Ok(response),
+        }
+    }
+
+    /// The proxy that reads the request itself, and does not only open a way.
+    fn forwarder(&self, leg: &Leg) -> Option<&Proxy> {
+        let proxy = self.rules.proxy(leg);
+        proxy.filter(|_| leg.target.scheme == Scheme::Http)
     }
 }
 
 impl Hop {
-    fn request(&self) -> Request<Empty<Bytes>> {
+    fn request(&self, forwarder: Option<&Proxy>) -> Request<Empty<Bytes>> {
         let mut request = Request::new(Empty::new());
         request.method_mut().clone_from(&self.method);
         request.uri_mut().clone_from(&self.uri);
         request.headers_mut().clone_from(&self.headers);
+        if let Some(proxy) = forwarder {
+            proxy.authorize(request.headers_mut());
+        }
         request
     }
 }
@@ -245,6 +229,18 @@ impl Failure {
             error: FetchError::Timeout {
                 host: target.to_string(),
                 wait: Wait::Header,
+            },
+            stale: false,
+        }
+    }
+
+    /// The proxy does not let us in; the origin was not asked.
+    fn of_proxy(target: &Target, proxy: &Proxy) -> Self {
+        let error = ProxyFailure::new(proxy, &TunnelError::Credentials);
+        Self {
+            error: FetchError::Unreachable {
+                host: target.to_string(),
+                detail: error.to_string(),
             },
             stale: false,
         }
@@ -284,11 +280,6 @@ fn explain(host: String, error: &legacy::Error) -> FetchError {
     FetchError::Unreachable { host, detail }
 }
 
-fn is_timeout(cause: &(dyn std::error::Error + 'static)) -> bool {
-    let io = cause.downcast_ref::<io::Error>();
-    cause.is::<DialTimeout>() || io.is_some_and(|io| io.kind() == io::ErrorKind::TimedOut)
-}
-
 fn target(uri: &Uri) -> Result<Target, FetchError> {
     Target::of(uri).map_err(|why| FetchError::Denied {
         host: uri.host().unwrap_or_default().to_owned(),
@@ -306,20 +297,4 @@ fn discard(body: Incoming) {
         // Whatever comes of it, the connection is used again or dropped.
         let _ = tokio::time::timeout(REDIRECT_BODY_TIMEOUT, read).await;
     });
-}
-
-fn pool(lookup: Arc<dyn Lookup>, reach: Reach, tls: ClientConfig, options: &ClientOptions) -> Pool {
-    let dialer = Dialer::new(lookup, reach, tls, options.connect_timeout);
-    legacy::Client::builder(TokioExecutor::new())
-        .timer(TokioTimer::new())
-        .pool_timer(TokioTimer::new())
-        .pool_idle_timeout(POOL_IDLE)
-        .pool_max_idle_per_host(options.max_idle_per_host)
-        .http1_max_buf_size(MAX_HEADER_BYTES as usize)
-        .http2_max_header_list_size(MAX_HEADER_BYTES)
-        .http2_initial_stream_window_size(H2_STREAM_WINDOW)
-        .http2_initial_connection_window_size(H2_CONNECTION_WINDOW)
-        .http2_keep_alive_interval(H2_PING_EVERY)
-        .http2_keep_alive_timeout(H2_PING_TIMEOUT)
-        .build(dialer)
 }

@@ -1,7 +1,9 @@
 //! What can go wrong, in words that name hosts and no secrets.
 
 use std::error::Error;
+use std::io;
 
+use crate::connect::DialTimeout;
 use crate::rules::RuleError;
 
 /// Why there is no answer.
@@ -29,8 +31,8 @@ pub enum FetchError {
         /// What is wrong with it.
         why: RedirectFault,
     },
-    /// There was no connection: the name does not resolve, nobody listens, or
-    /// TLS failed.
+    /// There was no connection: the name does not resolve, nobody listens, TLS
+    /// failed, or the proxy did not let us through.
     #[error("cannot connect to {host}: {detail}")]
     Unreachable {
         /// Who was to be connected to.
@@ -122,7 +124,7 @@ pub enum RedirectFault {
 /// What was waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Wait {
-    /// Name resolution, TCP and TLS.
+    /// Name resolution, TCP, the way through a proxy, and TLS.
     #[error("accept a connection")]
     Connect,
     /// The answer's header.
@@ -138,6 +140,12 @@ pub(crate) fn root(error: &(dyn Error + 'static)) -> String {
     chain(error)
         .last()
         .map_or_else(String::new, ToString::to_string)
+}
+
+/// Whether this very error is that something took too long.
+pub(crate) fn is_timeout(cause: &(dyn Error + 'static)) -> bool {
+    let io = cause.downcast_ref::<io::Error>();
+    cause.is::<DialTimeout>() || io.is_some_and(|io| io.kind() == io::ErrorKind::TimedOut)
 }
 
 /// The error and its causes, outermost first.

@@ -7,18 +7,21 @@ use http::header::{
 };
 
 /// What we call ourselves.
-const AGENT: HeaderValue = HeaderValue::from_static(concat!("ledge/", env!("CARGO_PKG_VERSION")));
+pub(crate) const AGENT: HeaderValue =
+    HeaderValue::from_static(concat!("ledge/", env!("CARGO_PKG_VERSION")));
 
 /// Digests are over the bytes as they are.
 const IDENTITY: HeaderValue = HeaderValue::from_static("identity");
 
 /// What concerns one connection only (RFC 9110, section 7.6.1), besides what
-/// `Connection` names.
-const HOP_BY_HOP: [HeaderName; 8] = [
+/// `Connection` names. Credentials for a proxy are for ours (section 11.7.2), and
+/// whoever asks us does not know them.
+const HOP_BY_HOP: [HeaderName; 9] = [
     CONNECTION,
     HeaderName::from_static("keep-alive"),
     HeaderName::from_static("proxy-connection"),
     PROXY_AUTHENTICATE,
+    PROXY_AUTHORIZATION,
     TE,
     TRAILER,
     TRANSFER_ENCODING,
@@ -26,7 +29,7 @@ const HOP_BY_HOP: [HeaderName; 8] = [
 ];
 
 /// What another host must not see.
-const CREDENTIALS: [HeaderName; 3] = [AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION];
+const CREDENTIALS: [HeaderName; 2] = [AUTHORIZATION, COOKIE];
 
 /// Makes fields that somebody else wrote fit for a bodiless request of ours.
 /// `Host` is left to the connection, which knows the URI.
@@ -93,6 +96,7 @@ mod tests {
             ("transfer-encoding", "chunked"),
             ("upgrade", "h2c"),
             ("te", "trailers"),
+            ("proxy-authorization", "Basic y"),
             ("keep-alive", "timeout=5"),
             ("user-agent", "containerd/2.1"),
             ("authorization", "Bearer t"),
@@ -124,7 +128,6 @@ mod tests {
         let mut headers = map(&[
             ("authorization", "Basic x"),
             ("cookie", "a=b"),
-            ("proxy-authorization", "Basic y"),
             ("range", "bytes=1-"),
         ]);
         strip_credentials(&mut headers);

@@ -18,6 +18,14 @@
 //! address registries, RFC 6890). It is checked on the very addresses that are
 //! connected to, after the name is resolved.
 //!
+//! An upstream's [`Connection`] says which authorities are believed beyond the usual,
+//! which client certificate is shown, and which proxy is used. It holds for its
+//! endpoints, for the realms that they name, and for all redirects from there; but the
+//! certificate is shown to the upstream's endpoints and trusted hosts only. With a
+//! proxy, it is the proxy that resolves names: the rule on private addresses then
+//! covers only hosts that are one by their form (literal addresses, `localhost`), and
+//! what a name leads to is for the proxy's own rules.
+//!
 //! Plain HTTP is spoken only with upstreams that have an `http://` endpoint, and
 //! never after HTTPS. Errors name hosts; never a query or a header, because
 //! those hold tokens and signatures.
@@ -26,28 +34,39 @@ mod address;
 mod body;
 mod client;
 mod connect;
+mod connection;
 mod error;
 mod headers;
 mod lookup;
+mod no_proxy;
+mod pem;
+mod pools;
+mod proxy;
 mod realm;
 mod redirect;
 mod rules;
 mod target;
 mod tls;
+mod tunnel;
+mod wire;
 
 use std::time::Duration;
 
 pub use body::OriginBody;
 pub use client::{Client, Fetched};
+pub use connection::Connection;
 pub use error::{ClientError, DenyReason, FetchError, RedirectFault, Wait};
 pub use lookup::{Lookup, Lookups, SystemLookup};
+pub use pem::{Identity, Pem, PemError, authorities};
+pub use proxy::{Proxy, ProxyError};
 pub use rules::{EgressRules, RuleError, UpstreamEgress};
 pub use rustls::pki_types::CertificateDer;
 
 /// The bounds of a client.
 #[derive(Clone, Debug)]
 pub struct ClientOptions {
-    /// How long a name may take to resolve and a connection to be made, TLS included.
+    /// How long a name may take to resolve and a connection to be made, a proxy and
+    /// TLS included.
     pub connect_timeout: Duration,
     /// How long a request may take until its answer's header, with its connection
     /// and all redirects.
@@ -56,8 +75,6 @@ pub struct ClientOptions {
     pub idle_timeout: Duration,
     /// How many idle connections are kept for one host and port.
     pub max_idle_per_host: usize,
-    /// Authorities to trust besides Mozilla's and the system's.
-    pub extra_roots: Vec<CertificateDer<'static>>,
 }
 
 impl Default for ClientOptions {
@@ -73,7 +90,6 @@ impl Default for ClientOptions {
             idle_timeout: Duration::from_secs(30),
             // As many as transfers usually run at once with one object store.
             max_idle_per_host: 32,
-            extra_roots: Vec::new(),
         }
     }
 }

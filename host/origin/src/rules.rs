@@ -1,11 +1,14 @@
-//! Which hosts may be asked, and which of them may have private addresses.
+//! Which hosts may be asked, which of them may have private addresses, and whose
+//! connections are used.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 
 use url::Url;
 
+use crate::connection::Connection;
 use crate::error::DenyReason;
+use crate::proxy::Proxy;
 use crate::target::{Scheme, Target, TrustedHost};
 
 /// How many token services are remembered for an upstream. Real ones name one
@@ -42,16 +45,40 @@ pub enum RuleError {
         /// As it was given.
         host: String,
     },
+    /// Two upstreams have an endpoint in common: nobody could say whose certificate
+    /// or proxy a request to it needs.
+    #[error(
+        "upstreams {first} and {second} share the endpoint {endpoint}, but not its connection \
+         settings (authorities, client certificate, proxy): make them equal"
+    )]
+    Contradiction {
+        /// The first upstream's name.
+        first: String,
+        /// The other's.
+        second: String,
+        /// The endpoint's host, with its port if that is unusual.
+        endpoint: String,
+    },
 }
 
 /// Where requests may go. See the crate's documentation for the rules.
 #[derive(Clone, Debug)]
-pub struct EgressRules(Vec<UpstreamEgress>);
+pub struct EgressRules(Vec<(UpstreamEgress, Connection)>);
 
 impl EgressRules {
-    /// What the configuration says of every upstream. A client reads it.
+    /// What the configuration says of every upstream, with nothing particular about
+    /// their connections. A client reads it.
     #[must_use]
     pub fn new(upstreams: Vec<UpstreamEgress>) -> Self {
+        let plain = |upstream| (upstream, Connection::default());
+        Self(upstreams.into_iter().map(plain).collect())
+    }
+
+    /// The same, each with the settings of its connections. Where several upstreams
+    /// trust a host or are sent to one token service, requests that start there use
+    /// the settings of the first.
+    #[must_use]
+    pub fn with_connections(upstreams: Vec<(UpstreamEgress, Connection)>) -> Self {
         Self(upstreams)
     }
 }
@@ -60,10 +87,13 @@ impl EgressRules {
 #[derive(Debug)]
 pub(crate) struct Rules {
     upstreams: Vec<Upstream>,
+    connections: Vec<Connection>,
 }
 
 #[derive(Debug)]
 struct Upstream {
+    name: String,
+    connection: usize,
     endpoints: Vec<Target>,
     trusted: Vec<TrustedHost>,
     realms: Mutex<VecDeque<Target>>,
@@ -79,41 +109,95 @@ pub(crate) enum Reach {
 /// A request on its way: on whose behalf, and from where.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Leg {
-    upstreams: Vec<usize>,
+    owners: Owners,
     from_endpoint: bool,
     pub(crate) target: Target,
+    pub(crate) line: Line,
+}
+
+/// On whose behalf a request is sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Owners {
+    upstreams: Vec<usize>,
+    connection: usize,
+}
+
+/// What kind of connection a request needs. Equal ones may share one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Line {
+    /// Which of [`Rules::connections`].
+    pub(crate) connection: usize,
     pub(crate) reach: Reach,
+    /// Whether the client certificate may be shown.
+    pub(crate) identified: bool,
 }
 
 impl Rules {
     pub(crate) fn parse(rules: EgressRules) -> Result<Self, RuleError> {
-        let upstreams: Result<_, _> = rules.0.into_iter().map(Upstream::parse).collect();
-        Ok(Self {
-            upstreams: upstreams?,
+        let mut parsed = Self {
+            upstreams: Vec::new(),
+            connections: Vec::new(),
+        };
+        for (egress, connection) in rules.0 {
+            let index = parsed.settings(connection);
+            let upstream = Upstream::parse(egress, index)?;
+            parsed.agrees(&upstream)?;
+            parsed.upstreams.push(upstream);
+        }
+        Ok(parsed)
+    }
+
+    fn settings(&mut self, connection: Connection) -> usize {
+        let known = self.connections.iter().position(|one| *one == connection);
+        known.unwrap_or_else(|| {
+            self.connections.push(connection);
+            self.connections.len() - 1
         })
+    }
+
+    fn agrees(&self, new: &Upstream) -> Result<(), RuleError> {
+        let others = self.upstreams.iter();
+        for other in others.filter(|other| other.connection != new.connection) {
+            let shared = |endpoint: &&Target| other.endpoints.contains(endpoint);
+            if let Some(endpoint) = new.endpoints.iter().find(shared) {
+                return Err(RuleError::Contradiction {
+                    first: other.name.clone(),
+                    second: new.name.clone(),
+                    endpoint: endpoint.to_string(),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// The settings of all connections, each once.
+    pub(crate) fn connections(&self) -> &[Connection] {
+        &self.connections
+    }
+
+    /// The proxy that a request goes through.
+    pub(crate) fn proxy(&self, leg: &Leg) -> Option<&Proxy> {
+        let proxy = self.connections[leg.line.connection].proxy.as_ref();
+        proxy.filter(|proxy| proxy.carries(&leg.target))
     }
 
     /// Whether a request may go to `target`.
     pub(crate) fn begin(&self, target: Target) -> Result<Leg, DenyReason> {
         let endpoint = |upstream: &Upstream| upstream.endpoints.contains(&target);
-        let owners = self.which(endpoint);
-        if !owners.is_empty() {
+        if let Some(owners) = self.owners(endpoint) {
             return self.leg(owners, true, target, Upstream::reach_of_endpoint);
         }
-        let trusted = self.which(|upstream| upstream.trusts(&target));
-        if !trusted.is_empty() {
+        if let Some(owners) = self.owners(|upstream| upstream.trusts(&target)) {
             let plain = target.scheme == Scheme::Http;
-            let mut upstreams = trusted.iter().map(|index| &self.upstreams[*index]);
+            let mut upstreams = owners.upstreams.iter().map(|index| &self.upstreams[*index]);
             if plain && !upstreams.any(Upstream::is_plain) {
                 return Err(DenyReason::PlainHttp);
             }
-            return self.leg(trusted, false, target, |_, _| Reach::Any);
+            return self.leg(owners, false, target, |_, _| Reach::Any);
         }
-        let named = self.which(|upstream| upstream.knows_realm(&target));
-        if named.is_empty() {
-            return Err(DenyReason::NotConfigured);
-        }
-        self.leg(named, false, target, Upstream::reach_of_realm)
+        let owners = self.owners(|upstream| upstream.knows_realm(&target));
+        let owners = owners.ok_or(DenyReason::NotConfigured)?;
+        self.leg(owners, false, target, Upstream::reach_of_realm)
     }
 
     /// Whether a request that is at `leg` may be sent on to `target`.
@@ -121,8 +205,8 @@ impl Rules {
         if leg.target.scheme == Scheme::Https && target.scheme == Scheme::Http {
             return Err(DenyReason::PlainHttp);
         }
-        let upstreams = leg.upstreams.clone();
-        self.leg(upstreams, leg.from_endpoint, target, |upstream, target| {
+        let owners = leg.owners.clone();
+        self.leg(owners, leg.from_endpoint, target, |upstream, target| {
             upstream.reach_of_endpoint(target)
         })
     }
@@ -134,45 +218,72 @@ impl Rules {
         if !leg.from_endpoint || downgraded {
             return;
         }
-        for index in &leg.upstreams {
+        for index in &leg.owners.upstreams {
             self.upstreams[*index].remember(realm);
         }
     }
 
-    fn which(&self, wanted: impl Fn(&Upstream) -> bool) -> Vec<usize> {
+    fn owners(&self, wanted: impl Fn(&Upstream) -> bool) -> Option<Owners> {
         let all = self.upstreams.iter().enumerate();
-        all.filter(|(_, upstream)| wanted(upstream))
+        let upstreams: Vec<usize> = all
+            .filter(|(_, upstream)| wanted(upstream))
             .map(|(index, _)| index)
-            .collect()
+            .collect();
+        let first = *upstreams.first()?;
+        Some(Owners {
+            upstreams,
+            connection: self.upstreams[first].connection,
+        })
     }
 
     fn leg(
         &self,
-        upstreams: Vec<usize>,
+        owners: Owners,
         from_endpoint: bool,
         target: Target,
         reach: impl Fn(&Upstream, &Target) -> Reach,
     ) -> Result<Leg, DenyReason> {
-        let any = upstreams
-            .iter()
-            .any(|index| reach(&self.upstreams[*index], &target) == Reach::Any);
-        let reach = if any { Reach::Any } else { Reach::Public };
-        // Names are looked at when they are resolved; literal addresses never are.
-        let literal = target.literal();
-        if reach == Reach::Public && literal.is_some_and(|ip| !crate::address::is_public(ip)) {
-            return Err(DenyReason::PrivateAddress);
-        }
-        Ok(Leg {
-            upstreams,
+        let mut upstreams = owners.upstreams.iter().map(|index| &self.upstreams[*index]);
+        let any = upstreams.any(|upstream| reach(upstream, &target) == Reach::Any);
+        let line = Line {
+            connection: owners.connection,
+            reach: if any { Reach::Any } else { Reach::Public },
+            identified: self.identifies(&owners, &target),
+        };
+        let leg = Leg {
+            owners,
             from_endpoint,
             target,
-            reach,
-        })
+            line,
+        };
+        match self.is_inside(&leg) {
+            true => Err(DenyReason::PrivateAddress),
+            false => Ok(leg),
+        }
+    }
+
+    /// Names are looked at when they are resolved, and literal addresses never are. A
+    /// proxy resolves names itself: then what they look like is all there is to see.
+    fn is_inside(&self, leg: &Leg) -> bool {
+        let literal = leg.target.literal().is_some();
+        leg.line.reach == Reach::Public
+            && (literal || self.proxy(leg).is_some())
+            && leg.target.is_evidently_private()
+    }
+
+    /// Only those whom the operator named see the certificate, and only that of the
+    /// upstream for which they are named.
+    fn identifies(&self, owners: &Owners, target: &Target) -> bool {
+        let upstreams = owners.upstreams.iter().map(|index| &self.upstreams[*index]);
+        self.connections[owners.connection].identity.is_some()
+            && upstreams
+                .filter(|upstream| upstream.connection == owners.connection)
+                .any(|upstream| upstream.names(target))
     }
 }
 
 impl Upstream {
-    fn parse(from: UpstreamEgress) -> Result<Self, RuleError> {
+    fn parse(from: UpstreamEgress, connection: usize) -> Result<Self, RuleError> {
         let UpstreamEgress { name, .. } = from;
         let endpoints = from.endpoints.iter().map(|url| {
             Target::of_url(url).map_err(|why| RuleError::Endpoint {
@@ -190,7 +301,13 @@ impl Upstream {
             endpoints: endpoints.collect::<Result<_, _>>()?,
             trusted: trusted.collect::<Result<_, _>>()?,
             realms: Mutex::default(),
+            name,
+            connection,
         })
+    }
+
+    fn names(&self, target: &Target) -> bool {
+        self.endpoints.contains(target) || self.trusts(target)
     }
 
     fn is_plain(&self) -> bool {

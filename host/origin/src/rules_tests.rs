@@ -55,7 +55,7 @@ fn first_requests() {
         ("http://10.9.9.9:1/", Ok(Reach::Any)),
         ("http://127.0.0.1/", NOT_CONFIGURED),
     ] {
-        let reach = rules.begin(target(uri)).map(|leg| leg.reach);
+        let reach = rules.begin(target(uri)).map(|leg| leg.line.reach);
         assert_eq!(reach, expected, "{uri}");
     }
 }
@@ -116,7 +116,7 @@ fn redirects() {
         ),
     ] {
         let leg = rules.begin(target(from)).expect(from);
-        let reach = rules.redirect(&leg, target(to)).map(|leg| leg.reach);
+        let reach = rules.redirect(&leg, target(to)).map(|leg| leg.line.reach);
         assert_eq!(reach, expected, "{from} to {to}");
     }
 }
@@ -156,7 +156,7 @@ fn realms() {
         assert_eq!(rules.begin(target(realm)), Err(DenyReason::NotConfigured));
         let leg = rules.begin(target(from)).expect(from);
         rules.learn(&leg, &target(realm));
-        let reach = rules.begin(target(realm)).map(|leg| leg.reach);
+        let reach = rules.begin(target(realm)).map(|leg| leg.line.reach);
         assert_eq!(reach, expected, "{from} names {realm}");
     }
 }
@@ -207,4 +207,143 @@ fn wrong_configuration_is_refused_in_words() {
         let error = parse(vec![upstream("x", &endpoints, &[trusted])]);
         assert_eq!(error.expect_err(text).to_string(), text);
     }
+}
+
+fn identity() -> crate::Identity {
+    let pair = rcgen::generate_simple_self_signed(vec!["edge.example".to_owned()]);
+    let rcgen::CertifiedKey { cert, signing_key } = pair.expect("a pair");
+    let section = |label, der: &[u8]| {
+        let body = base64::Engine::encode(&base64::prelude::BASE64_STANDARD, der);
+        format!("-----BEGIN {label}-----\n{body}\n-----END {label}-----\n")
+    };
+    let certificate = section("CERTIFICATE", cert.der());
+    let both = certificate + &section("PRIVATE KEY", &signing_key.serialize_der());
+    let pem = crate::Pem {
+        file: "both.pem",
+        bytes: both.as_bytes(),
+    };
+    crate::Identity::from_pem(pem, pem).expect("an identity")
+}
+
+fn connected() -> Rules {
+    let identified = Connection {
+        identity: Some(identity()),
+        ..Connection::default()
+    };
+    let proxied = Connection {
+        proxy: Some(Proxy::parse("proxy.lan", "direct.example").expect("a proxy")),
+        ..Connection::default()
+    };
+    let plain = Connection::default();
+    let upstreams = vec![
+        (
+            upstream("plain", &["https://plain.example"], &[]),
+            plain.clone(),
+        ),
+        (
+            upstream(
+                "ours",
+                &["https://ours.example"],
+                &["store.lan", "both.lan"],
+            ),
+            identified,
+        ),
+        (
+            upstream("far", &["https://far.example"], &["both.lan", "far.lan"]),
+            proxied,
+        ),
+        (upstream("other", &["https://other.example"], &[]), plain),
+    ];
+    Rules::parse(EgressRules::with_connections(upstreams)).expect("rules")
+}
+
+/// Which connections, and whether with the certificate.
+fn line(leg: &Leg) -> (usize, bool) {
+    (leg.line.connection, leg.line.identified)
+}
+
+#[test]
+fn equal_settings_share_their_connections() {
+    let rules = connected();
+    assert_eq!(rules.connections().len(), 3);
+    for (uri, expected) in [
+        ("https://plain.example", (0, false)),
+        ("https://ours.example", (1, true)),
+        ("https://far.example", (2, false)),
+        ("https://other.example", (0, false)),
+        ("https://store.lan", (1, true)),
+        ("https://far.lan", (2, false)),
+        // Trusted by two: the first.
+        ("https://both.lan", (1, true)),
+    ] {
+        let leg = rules.begin(target(uri)).expect(uri);
+        assert_eq!(line(&leg), expected, "{uri}");
+    }
+}
+
+#[test]
+fn redirects_keep_the_settings_and_show_the_certificate_to_the_named() {
+    let rules = connected();
+    for (from, to, expected) in [
+        ("https://ours.example", "https://ours.example/x", (1, true)),
+        (
+            "https://ours.example",
+            "https://ours.example:444/",
+            (1, false),
+        ),
+        ("https://ours.example", "https://store.lan:9000/", (1, true)),
+        ("https://ours.example", "https://cdn.example/", (1, false)),
+        // Those of another upstream are strangers.
+        ("https://ours.example", "https://far.lan/", (1, false)),
+        ("https://plain.example", "https://ours.example/", (0, false)),
+        ("https://far.example", "https://both.lan/", (2, false)),
+        ("https://far.example", "https://cdn.example/", (2, false)),
+    ] {
+        let leg = rules.begin(target(from)).expect(from);
+        let leg = rules.redirect(&leg, target(to)).expect(to);
+        assert_eq!(line(&leg), expected, "{from} to {to}");
+    }
+    // Back at the endpoint, it is shown again.
+    let leg = rules.begin(target("https://ours.example")).expect("ours");
+    let away = rules.redirect(&leg, target("https://cdn.example"));
+    let back = rules.redirect(&away.expect("away"), target("https://ours.example"));
+    assert_eq!(line(&back.expect("back")), (1, true));
+}
+
+#[test]
+fn realms_have_the_settings_of_who_named_them_without_the_certificate() {
+    let rules = connected();
+    let auth = "https://auth.example";
+    for (from, expected) in [
+        ("https://far.example", (2, false)),
+        // Both named it now: the first in the configuration.
+        ("https://ours.example", (1, false)),
+    ] {
+        let leg = rules.begin(target(from)).expect(from);
+        rules.learn(&leg, &target(auth));
+        let leg = rules.begin(target(auth)).expect(auth);
+        assert_eq!(line(&leg), expected, "{from}");
+    }
+}
+
+#[test]
+fn with_a_proxy_names_are_judged_by_their_form() {
+    let rules = connected();
+    let far = rules.begin(target("https://far.example")).expect("far");
+    let ours = rules.begin(target("https://ours.example")).expect("ours");
+    for (uri, proxied) in [
+        ("https://localhost/", PRIVATE),
+        ("https://0x7f000001/", PRIVATE),
+        ("https://10.1.2.3/", PRIVATE),
+        ("https://cdn.example/", Ok(Reach::Public)),
+        ("https://far.lan/", Ok(Reach::Any)),
+    ] {
+        let leg = rules.redirect(&far, target(uri));
+        assert_eq!(leg.map(|leg| leg.line.reach), proxied, "{uri}");
+    }
+    // Without, the resolver looks.
+    assert!(rules.redirect(&ours, target("https://localhost/")).is_ok());
+    assert!(rules.proxy(&far).is_some() && rules.proxy(&ours).is_none());
+    let direct = rules.redirect(&far, target("https://direct.example/"));
+    assert!(rules.proxy(&direct.expect("direct")).is_none());
 }

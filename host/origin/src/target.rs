@@ -5,8 +5,9 @@ use std::net::IpAddr;
 
 use http::Uri;
 use http::uri::Authority;
-use url::Url;
+use url::{Host, Url};
 
+use crate::address::is_public;
 use crate::error::DenyReason;
 
 /// The schemes that origins are spoken to in.
@@ -21,6 +22,13 @@ impl Scheme {
         match self {
             Self::Http => 80,
             Self::Https => 443,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Https => "https",
         }
     }
 }
@@ -68,6 +76,42 @@ impl Target {
     /// Whether nobody but the operator decides which address this is.
     pub(crate) fn is_fixed(&self) -> bool {
         self.host == "localhost" || self.literal().is_some()
+    }
+
+    /// Whether the host says by itself that it is for inside use, whoever resolves it:
+    /// `localhost` (RFC 6761, section 6.3), and private addresses in all forms that
+    /// resolvers take, such as `127.1` and `0x7f000001`.
+    pub(crate) fn is_evidently_private(&self) -> bool {
+        if let Some(address) = self.literal() {
+            return !is_public(address);
+        }
+        match Host::parse(&self.host) {
+            Ok(Host::Ipv4(address)) => !is_public(address.into()),
+            Ok(Host::Ipv6(address)) => !is_public(address.into()),
+            Ok(Host::Domain(name)) => {
+                let name = name.trim_end_matches('.');
+                name == "localhost" || name.ends_with(".localhost")
+            }
+            // Neither a name nor an address: nobody can be sure.
+            Err(_) => true,
+        }
+    }
+
+    /// `host:port`, also where the port is the scheme's own.
+    pub(crate) fn authority(&self) -> String {
+        match self.host.contains(':') {
+            true => format!("[{}]:{}", self.host, self.port),
+            false => format!("{}:{}", self.host, self.port),
+        }
+    }
+
+    /// The URI of its root.
+    pub(crate) fn uri(&self) -> Result<Uri, http::Error> {
+        Uri::builder()
+            .scheme(self.scheme.name())
+            .authority(self.authority())
+            .path_and_query("/")
+            .build()
     }
 
     /// Whether it is the same host and port, whatever the scheme.
@@ -191,6 +235,48 @@ mod tests {
             let target = target(uri).expect(uri);
             assert_eq!(target.literal().is_some(), literal, "{uri}");
             assert_eq!(target.is_fixed(), fixed, "{uri}");
+        }
+    }
+
+    #[test]
+    fn what_is_private_by_its_form() {
+        for (uri, private) in [
+            ("http://127.0.0.1", true),
+            ("http://10.1.2.3:5000", true),
+            ("http://[::1]", true),
+            ("http://[::ffff:10.0.0.1]", true),
+            ("http://127.1", true),
+            ("http://0x7f000001", true),
+            ("http://2130706433", true),
+            ("http://0177.0.0.1", true),
+            ("http://127.0.0.1.", true),
+            ("http://1.2.3.256", true),
+            ("http://localhost", true),
+            ("http://localhost.:80", true),
+            ("http://a.LOCALHOST", true),
+            ("http://8.8.8.8", false),
+            ("http://8.8.2056", false),
+            ("http://[2001:4860:4860::8888]", false),
+            ("http://hub.example", false),
+            ("http://notlocalhost", false),
+            ("http://localhost.example", false),
+        ] {
+            let target = target(uri).expect(uri);
+            assert_eq!(target.is_evidently_private(), private, "{uri}");
+        }
+    }
+
+    #[test]
+    fn authorities_have_a_port() {
+        for (uri, authority) in [
+            ("https://ghcr.io/v2/", "ghcr.io:443"),
+            ("http://GHCR.io", "ghcr.io:80"),
+            ("https://[2001:DB8::1]:8443/", "[2001:db8::1]:8443"),
+        ] {
+            let target = target(uri).expect(uri);
+            assert_eq!(target.authority(), authority);
+            let again = Target::of(&target.uri().expect(uri));
+            assert_eq!(again, Ok(target), "{uri}");
         }
     }
 

@@ -4,7 +4,7 @@ use http::Request;
 
 use crate::origin::{Origin, redirect, text};
 
-const SECRETS: [&str; 3] = ["authorization", "cookie", "proxy-authorization"];
+const SECRETS: [&str; 2] = ["authorization", "cookie"];
 
 fn request(url: &str) -> Request<()> {
     let mut request = Request::get(url).header("range", "bytes=5-");
@@ -26,6 +26,15 @@ async fn stay_with_the_same_host_and_port() {
     for name in SECRETS {
         assert_eq!(origin.seen()[1].headers[name], "secret");
     }
+}
+
+#[tokio::test]
+async fn for_a_proxy_go_to_no_origin() {
+    let origin = Origin::start(|_| text("hello")).await;
+    let request = Request::get(origin.url("/")).header("proxy-authorization", "secret");
+    let request = request.body(()).expect("a request");
+    origin.client(&[]).fetch(request).await.expect("an answer");
+    assert!(!origin.seen()[0].headers.contains_key("proxy-authorization"));
 }
 
 #[tokio::test]

@@ -3,10 +3,14 @@
 mod bodies;
 mod connections;
 mod credentials;
+mod detour;
 mod egress;
 mod failures;
+mod identity;
 mod origin;
+mod proxies;
 mod redirects;
 mod requests;
 mod scripted;
+mod secure;
 mod tls;

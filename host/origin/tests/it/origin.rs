@@ -14,7 +14,8 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use ledge_origin::{
-    Client, ClientOptions, EgressRules, FetchError, Fetched, Lookup, Lookups, UpstreamEgress,
+    Client, ClientOptions, Connection, EgressRules, FetchError, Fetched, Lookup, Lookups,
+    UpstreamEgress,
 };
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
@@ -38,6 +39,10 @@ pub(crate) struct Log {
 impl Log {
     pub(crate) fn connected(&self) {
         *self.connections.lock().expect("no panic") += 1;
+    }
+
+    pub(crate) fn seen(&self) -> Vec<Seen> {
+        self.seen.lock().expect("no panic").clone()
     }
 
     fn asked(&self, request: &Request<Incoming>) {
@@ -90,7 +95,7 @@ impl Origin {
     }
 
     pub(crate) fn seen(&self) -> Vec<Seen> {
-        self.log.seen.lock().expect("no panic").clone()
+        self.log.seen()
     }
 
     pub(crate) fn connections(&self) -> usize {
@@ -146,14 +151,18 @@ pub(crate) fn options() -> ClientOptions {
 }
 
 pub(crate) fn rules(endpoints: &[&str], trusted: &[&str]) -> EgressRules {
-    EgressRules::new(vec![UpstreamEgress {
-        name: "test".to_owned(),
+    EgressRules::new(vec![upstream("test", endpoints, trusted)])
+}
+
+pub(crate) fn upstream(name: &str, endpoints: &[&str], trusted: &[&str]) -> UpstreamEgress {
+    UpstreamEgress {
+        name: name.to_owned(),
         endpoints: endpoints
             .iter()
             .map(|url| url.parse().expect(url))
             .collect(),
         trusted_hosts: trusted.iter().map(ToString::to_string).collect(),
-    }])
+    }
 }
 
 pub(crate) fn client(endpoints: &[&str], trusted: &[&str]) -> Client {
@@ -178,6 +187,18 @@ impl Lookup for Names {
 pub(crate) fn named_client(endpoints: &[&str], trusted: &[&str]) -> Client {
     let lookup = Arc::new(Names(IpAddr::from([127, 0, 0, 1])));
     Client::with_lookup(rules(endpoints, trusted), options(), lookup).expect("a client")
+}
+
+/// The same, with settings for its connections.
+pub(crate) fn connected_client(
+    endpoints: &[&str],
+    trusted: &[&str],
+    connection: Connection,
+) -> Client {
+    let upstream = upstream("test", endpoints, trusted);
+    let rules = EgressRules::with_connections(vec![(upstream, connection)]);
+    let lookup = Arc::new(Names(IpAddr::from([127, 0, 0, 1])));
+    Client::with_lookup(rules, options(), lookup).expect("a client")
 }
 
 pub(crate) async fn get(client: &Client, url: &str) -> Result<Fetched, FetchError> {

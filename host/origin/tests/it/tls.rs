@@ -1,12 +1,12 @@
 //! HTTPS: whom we believe, which protocol is spoken, and that it is not left.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use http::{Request, Response, Version};
 use http_body_util::Full;
 use hyper::body::Incoming;
-use ledge_origin::{CertificateDer, Client, ClientOptions, FetchError};
+use ledge_origin::{CertificateDer, Client, Connection, FetchError};
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
@@ -14,7 +14,7 @@ use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 
-use crate::origin::{Log, Names, get, options, read, redirect, rules, serve, text};
+use crate::origin::{Log, connected_client, get, read, redirect, serve, text};
 
 struct Secure {
     address: SocketAddr,
@@ -76,12 +76,11 @@ impl Secure {
     /// certificate if it is told to.
     fn client(&self, host: &str, believe: bool) -> Client {
         let extra_roots = believe.then(|| self.certificate.clone());
-        let options = ClientOptions {
+        let connection = Connection {
             extra_roots: extra_roots.into_iter().collect(),
-            ..options()
+            ..Connection::default()
         };
-        let lookup = Arc::new(Names(IpAddr::from([127, 0, 0, 1])));
-        Client::with_lookup(rules(&[&self.url(host)], &[host]), options, lookup).expect("a client")
+        connected_client(&[&self.url(host)], &[host], connection)
     }
 }
 
