@@ -28,3 +28,4 @@ mod sha512;
 mod shapes;
 mod site;
 mod startup;
+mod warm;

@@ -1,8 +1,9 @@
-//! The command line: `ledge serve`, `ledge config check`, `ledge config show`.
+//! The command line: `ledge serve`, `ledge warm`, `ledge config check`, `ledge config show`.
 
 mod configuration;
 mod log_buffer;
 mod logging;
+mod warm;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -36,6 +37,12 @@ enum Command {
     /// (30s) to finish. Exit codes: 0 after a drain, 1 if it cannot start, 2 if the configuration
     /// or the command line is wrong.
     Serve(Flags),
+    /// Make a running mirror fetch images before anybody asks for them
+    ///
+    /// Pulls each image through the mirror and throws the bytes away, so this works from any machine
+    /// that reaches it. Prints a table of what came of it. Exit codes: 0 if all images are warm, 1 if
+    /// some are not, 2 if the command line or what it names is wrong. More: docs/warm.md.
+    Warm(warm::Args),
     /// Look at the configuration without starting anything
     Config(ConfigArgs),
 }
@@ -68,6 +75,7 @@ impl Cli {
                     let _log = logging::start(&config.log)?;
                     serve(&config)
                 }),
+                Command::Warm(args) => warm::run(&args),
                 Command::Config(args) => match args.command {
                     ConfigCommand::Check(flags) => load(&flags)
                         .and_then(|config| print(|out| configuration::check(&config, out))),
@@ -91,7 +99,7 @@ fn load(flags: &Flags) -> anyhow::Result<Config> {
 }
 
 fn code(error: &anyhow::Error) -> u8 {
-    if error.is::<Problems>() {
+    if error.is::<Problems>() || warm::is_wrong_use(error) {
         REFUSED
     } else {
         FAILED
@@ -133,6 +141,19 @@ mod tests {
             ("serve --log debug --log-format json", true),
             ("config check --config f", true),
             ("config show --listen 127.0.0.1:0", true),
+            ("warm alpine:3.20 ghcr.io/a/b:v1", true),
+            ("warm --file - --kubernetes k.yaml --file l", true),
+            (
+                "warm a --mirror http://m:5000 --platform all --jobs 8",
+                true,
+            ),
+            ("warm a --platform linux/amd64,linux/arm64 --json", true),
+            ("warm a --dry-run --config f", true),
+            ("warm", false),
+            ("warm --json", false),
+            ("warm a --platform linux", false),
+            ("warm a --jobs 0", false),
+            ("warm a --mirror m:5000", false),
             ("", false),
             ("config", false),
             ("serve extra", false),
@@ -163,6 +184,9 @@ mod tests {
     fn a_wrong_configuration_has_its_own_code() {
         let refused = ledge_config::Problems(Vec::new());
         assert_eq!(code(&anyhow::Error::new(refused)), 2);
+        let named = ledge_warm::Wanted::default().finish();
+        let nothing = named.expect_err("nothing was named");
+        assert_eq!(code(&anyhow::Error::new(nothing)), 2);
         assert_eq!(code(&anyhow::anyhow!("the disk is full")), 1);
     }
 }
