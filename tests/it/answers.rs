@@ -1,6 +1,7 @@
 //! Answers that are repeated without asking the component again.
 
 use std::fs;
+use std::time::Duration;
 
 use anyhow::Result;
 use ledge_tests::config::{Config, Upstream};
@@ -44,6 +45,18 @@ async fn without_its_store(
     Ok((origin, ledge, object))
 }
 
+/// Pulls until the origin is asked: at first the end of the transfer that filled the store may
+/// still be about to be told.
+async fn is_asked(origin: &Origin, ledge: &Ledge, object: &images::Object) -> Result<()> {
+    let asked = async {
+        while origin.seen().is_empty() {
+            is(&ledge.get(&blob(&object.digest)).fetch().await?, object)?;
+        }
+        Ok(())
+    };
+    tokio::time::timeout(Duration::from_secs(30), asked).await?
+}
+
 #[tokio::test]
 async fn a_public_answer_is_repeated() -> Result<()> {
     let (origin, ledge, object) = without_its_store("1MiB", false).await?;
@@ -70,15 +83,11 @@ async fn a_public_answer_is_repeated() -> Result<()> {
 #[tokio::test]
 async fn with_no_room_for_answers_the_component_is_always_asked() -> Result<()> {
     let (origin, ledge, object) = without_its_store("0", false).await?;
-    is(&ledge.get(&blob(&object.digest)).fetch().await?, &object)?;
-    assert_ne!(origin.seen().len(), 0);
-    Ok(())
+    is_asked(&origin, &ledge, &object).await
 }
 
 #[tokio::test]
 async fn a_private_answer_is_never_repeated() -> Result<()> {
     let (origin, ledge, object) = without_its_store("1MiB", true).await?;
-    is(&ledge.get(&blob(&object.digest)).fetch().await?, &object)?;
-    assert_ne!(origin.seen().len(), 0);
-    Ok(())
+    is_asked(&origin, &ledge, &object).await
 }

@@ -15,7 +15,7 @@ mod policy;
 
 pub use policy::Policy;
 
-use crate::record::{AbsenceRecord, TagRecord};
+use crate::record::{AbsenceRecord, ListRecord, TagRecord};
 
 /// How long a stale record serves before an origin that does not answer is asked
 /// again, in seconds: half a minute, so that an outage costs few clients a timeout
@@ -42,6 +42,15 @@ impl Asked {
     #[must_use]
     pub const fn age(self, now: u64) -> u64 {
         now.saturating_sub(self.checked_at)
+    }
+}
+
+impl From<&ListRecord> for Asked {
+    fn from(record: &ListRecord) -> Self {
+        Self {
+            checked_at: record.checked_at,
+            ask_at: record.ask_at,
+        }
     }
 }
 
@@ -168,9 +177,15 @@ pub fn freshness(asked: Asked, now: u64, lifetime: Lifetime) -> Freshness {
 #[must_use]
 pub fn postponed(record: TagRecord, now: u64, lifetime: Lifetime) -> TagRecord {
     TagRecord {
-        ask_at: now.saturating_add(RETRY_SECONDS.min(lifetime.fresh)),
+        ask_at: rests_until(now, lifetime),
         ..record
     }
+}
+
+/// When an origin that did not answer at `now` is asked again, in seconds since the epoch.
+#[must_use]
+pub fn rests_until(now: u64, lifetime: Lifetime) -> u64 {
+    now.saturating_add(RETRY_SECONDS.min(lifetime.fresh))
 }
 
 /// For how many seconds more it is believed that an origin does not show something,

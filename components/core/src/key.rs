@@ -5,7 +5,7 @@
 
 use crate::digest::Digest;
 use crate::name::{RepositoryName, Tag};
-use crate::reference::Reference;
+use crate::ticket::Object;
 use crate::upstream::Upstream;
 use crate::uri::Endpoint;
 
@@ -25,12 +25,30 @@ pub fn tag(upstream: &Upstream, repository: &RepositoryName, tag: &Tag) -> Strin
 /// Where an [`AbsenceRecord`](crate::record::AbsenceRecord) is: the origin does not
 /// show this in the repository.
 #[must_use]
-pub fn absence(upstream: &Upstream, repository: &RepositoryName, what: &Reference) -> String {
+pub fn absence(upstream: &Upstream, repository: &RepositoryName, what: &Object) -> String {
+    let (kind, what) = match what {
+        Object::Blob(digest) => ("no-blob", digest.as_str()),
+        Object::Manifest(reference) => ("no-manifest", reference.as_str()),
+    };
+    join([kind, upstream.name(), repository.as_str(), what])
+}
+
+/// Where the [`ListRecord`](crate::record::ListRecord) of a repository's tags is; the name of
+/// its flight too.
+#[must_use]
+pub fn tags(upstream: &Upstream, repository: &RepositoryName) -> String {
+    join(["tags", upstream.name(), repository.as_str()])
+}
+
+/// Where the [`ListRecord`](crate::record::ListRecord) of a digest's referrers is; the name of
+/// its flight too.
+#[must_use]
+pub fn referrers(upstream: &Upstream, repository: &RepositoryName, subject: &Digest) -> String {
     join([
-        "absence",
+        "referrers",
         upstream.name(),
         repository.as_str(),
-        what.as_str(),
+        subject.as_str(),
     ])
 }
 
@@ -147,6 +165,7 @@ fn join<const N: usize>(parts: [&str; N]) -> String {
 mod tests {
     use super::*;
     use crate::config::Registry;
+    use crate::reference::Reference;
     use std::collections::BTreeSet;
 
     #[test]
@@ -167,10 +186,14 @@ mod tests {
             for name in &names {
                 keys.extend(["a", "b"].map(|t| tag(upstream, name, &Tag::parse(t).expect(t))));
                 keys.push(grant(upstream, name, &digest));
-                keys.push(absence(upstream, name, &Reference::Digest(digest.clone())));
+                keys.push(absence(upstream, name, &Object::Blob(digest.clone())));
+                keys.push(tags(upstream, name));
+                keys.push(referrers(upstream, name, &digest));
+                let by_digest = Reference::Digest(digest.clone());
+                keys.push(absence(upstream, name, &Object::Manifest(by_digest)));
                 keys.extend(["a", "b"].map(|t| {
                     let tag = Tag::parse(t).expect(t);
-                    absence(upstream, name, &Reference::Tag(tag))
+                    absence(upstream, name, &Object::Manifest(Reference::Tag(tag)))
                 }));
                 keys.push(manifest_flight(upstream, name, &digest));
                 keys.push(blob_flight(upstream, name, &digest));

@@ -8,7 +8,9 @@
 use crate::bounded::Bounded;
 use crate::digest::Digest;
 use crate::media_type::{DOCKER_SCHEMA1, MediaType, OCI_INDEX, OCI_MANIFEST};
+use crate::platform::Platform;
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
 /// Largest manifest in bytes: what the distribution specification ("Pushing
 /// manifests") asks every registry to take.
@@ -47,6 +49,8 @@ pub struct Child {
     pub size: Option<u64>,
     /// Whether the bytes are elsewhere (`urls`), so that the registry need not have them.
     pub foreign: bool,
+    /// What it is made for, if it is an entry of an index that says so.
+    pub platform: Option<Platform>,
 }
 
 impl Manifest {
@@ -124,6 +128,15 @@ struct RawDescriptor {
     size: Option<u64>,
     #[serde(default)]
     urls: Bounded<String, 1>,
+    /// Unread, because one that is strange makes no index unreadable.
+    platform: Option<Box<RawValue>>,
+}
+
+#[derive(Deserialize)]
+struct RawPlatform {
+    os: String,
+    architecture: String,
+    variant: Option<String>,
 }
 
 impl RawDescriptor {
@@ -133,15 +146,23 @@ impl RawDescriptor {
             manifest: None,
             size: self.size,
             foreign: !self.urls.entries.is_empty(),
+            platform: None,
         })
+    }
+
+    fn platform(&self) -> Option<Platform> {
+        let raw: RawPlatform = serde_json::from_str(self.platform.as_ref()?.get()).ok()?;
+        Platform::new(&raw.os, &raw.architecture, raw.variant.as_deref())
     }
 
     /// An entry of an index. One of another type than a manifest's is a blob.
     fn manifest(self) -> Option<Child> {
         let media_type = self.media_type.as_deref().and_then(MediaType::parse);
         let manifest = media_type.filter(MediaType::is_manifest);
+        let platform = self.platform();
         Some(Child {
             manifest,
+            platform,
             ..self.blob()?
         })
     }
@@ -177,6 +198,7 @@ mod tests {
             manifest: None,
             size,
             foreign: false,
+            platform: None,
         }
     }
 
@@ -216,17 +238,20 @@ mod tests {
     fn reads_indexes() {
         let typed = descriptor(
             1,
-            &format!(r#","mediaType":"{OCI_MANIFEST}","platform":{{"os":"linux"}}"#),
+            &format!(
+                r#","mediaType":"{OCI_MANIFEST}","platform":{{"os":"linux","architecture":"arm","variant":"v7"}}"#
+            ),
         );
         let (untyped, layer) = (
-            descriptor(2, ""),
-            descriptor(3, r#","mediaType":"application/x""#),
+            descriptor(2, r#","platform":{"os":"linux"}"#),
+            descriptor(3, r#","mediaType":"application/x","platform":[7]"#),
         );
         let json =
             format!(r#"{{"mediaType":"{OCI_INDEX}","manifests":[{typed},{untyped},{layer}]}}"#);
         let manifest = Manifest::parse(json.as_bytes()).expect("an index");
         let child = Child {
             manifest: MediaType::parse(OCI_MANIFEST),
+            platform: Platform::new("linux", "arm", Some("v7")),
             ..blob(1, Some(1))
         };
         assert_eq!(

@@ -35,6 +35,14 @@ impl Platform {
         })
     }
 
+    /// A platform as [`Self::as_str`] writes it.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut parts = text.splitn(3, '/');
+        let (os, architecture) = (parts.next()?, parts.next()?);
+        Self::new(os, architecture, parts.next()).filter(|platform| platform.as_str() == text)
+    }
+
     /// `os/arch[/variant]`.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -7,6 +7,7 @@
 use crate::challenge::Bearer;
 use crate::digest::Digest;
 use crate::media_type::MediaType;
+use crate::platform::Platform;
 use crate::token::Token;
 use crate::uri::HttpUri;
 
@@ -50,6 +51,43 @@ impl TagRecord {
             size: number(size)?,
             checked_at: number(checked_at)?,
             ask_at: number(ask_at)?,
+        })
+    }
+}
+
+/// What an origin lists.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListRecord {
+    /// When the origin last said so, in seconds since the epoch.
+    pub checked_at: u64,
+    /// When the origin may be asked again, in seconds since the epoch, after a try
+    /// that failed; 0 if none did.
+    pub ask_at: u64,
+    /// The list, as its own module writes and reads it.
+    pub json: Vec<u8>,
+}
+
+impl ListRecord {
+    /// The record as bytes.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let mut bytes = format!("l1\n{}\n{}\n", self.checked_at, self.ask_at).into_bytes();
+        bytes.extend_from_slice(&self.json);
+        bytes
+    }
+
+    /// The record, if the bytes are one. What they list is not looked at.
+    #[must_use]
+    pub fn decode(bytes: &[u8]) -> Option<Self> {
+        let mut parts = bytes.splitn(4, |byte| *byte == b'\n');
+        let mut next = || parts.next();
+        let (head, checked_at, ask_at, json) = (next()?, next()?, next()?, next()?);
+        let time = |text| number(std::str::from_utf8(text).ok()?);
+        (head == b"l1").then_some(())?;
+        Some(Self {
+            checked_at: time(checked_at)?,
+            ask_at: time(ask_at)?,
+            json: json.to_vec(),
         })
     }
 }
@@ -122,6 +160,8 @@ pub struct Grant {
     pub media_type: Option<MediaType>,
     /// Its size in bytes, if that is known.
     pub size: Option<u64>,
+    /// What it is made for, if an index of this repository said so.
+    pub platform: Option<Platform>,
 }
 
 impl Grant {
@@ -134,13 +174,14 @@ impl Grant {
         };
         let media_type = self.media_type.as_ref().map_or("", MediaType::as_str);
         let size = self.size.map(|s| s.to_string()).unwrap_or_default();
-        format!("g1\n{ground}\n{media_type}\n{size}").into_bytes()
+        let platform = self.platform.as_ref().map_or("", Platform::as_str);
+        format!("g2\n{ground}\n{media_type}\n{size}\n{platform}").into_bytes()
     }
 
     /// The grant, if the bytes are one.
     #[must_use]
     pub fn decode(bytes: &[u8]) -> Option<Self> {
-        let [ground, media_type, size] = lines(bytes, "g1")?;
+        let [ground, media_type, size, platform] = lines(bytes, "g2")?;
         let ground = match ground {
             "shown" => Ground::Shown,
             "listed" => Ground::Listed,
@@ -150,6 +191,7 @@ impl Grant {
             ground,
             media_type: optional(media_type, exactly)?,
             size: optional(size, number)?,
+            platform: optional(platform, Platform::parse)?,
         })
     }
 }
@@ -299,14 +341,21 @@ mod tests {
         }
 
         #[test]
+        fn lists_round_trip(checked_at: u64, ask_at: u64, json: Vec<u8>) {
+            let record = ListRecord { checked_at, ask_at, json };
+            prop_assert_eq!(ListRecord::decode(&record.encode()), Some(record));
+        }
+
+        #[test]
         fn absences_round_trip(absence in absence(), checked_at: u64) {
             let record = AbsenceRecord { absence, checked_at };
             prop_assert_eq!(AbsenceRecord::decode(&record.encode()), Some(record));
         }
 
         #[test]
-        fn grants_round_trip(ground in ground(), media_type in option::of(media_type()), size: Option<u64>) {
-            let grant = Grant { ground, media_type, size };
+        fn grants_round_trip(ground in ground(), media_type in option::of(media_type()), size: Option<u64>, arch in option::of("[a-z0-9]{1,9}(/v[0-9])?")) {
+            let platform = arch.and_then(|arch| Platform::parse(&format!("linux/{arch}")));
+            let grant = Grant { ground, media_type, size, platform };
             prop_assert_eq!(Grant::decode(&grant.encode()), Some(grant));
         }
 
@@ -360,6 +409,16 @@ mod tests {
         }
         assert_eq!(Grant::decode(b"g1\nowned\n\n"), None);
         assert_eq!(AbsenceRecord::decode(b"n1\ngone\n5"), None);
+        for bad in [
+            "",
+            "l1",
+            "l1\n1\n2",
+            "l2\n1\n2\n[]",
+            "l1\n+1\n2\n[]",
+            "l1\n\n2\n[]",
+        ] {
+            assert_eq!(ListRecord::decode(bad.as_bytes()), None, "{bad:?}");
+        }
         assert_eq!(AbsenceRecord::decode(b"n1\nunknown\n"), None);
         assert_eq!(Access::decode(b"a1\nbasic\n5\nx"), None);
         assert_eq!(Access::decode(b"a1\nbearer\n5\n"), None);

@@ -33,6 +33,8 @@ pub struct Ticket {
     pub repository: RepositoryName,
     /// What is fetched.
     pub object: Object,
+    /// Which of the upstream's endpoints the transfer's requests go to, in their order.
+    pub endpoints: Vec<usize>,
 }
 
 impl Ticket {
@@ -43,9 +45,12 @@ impl Ticket {
             Object::Blob(digest) => ("blob", digest.as_str()),
             Object::Manifest(reference) => ("manifest", reference.as_str()),
         };
+        let endpoints: Vec<_> = self.endpoints.iter().map(ToString::to_string).collect();
         format!(
-            "1\n{}\n{}\n{kind}\n{reference}",
-            self.upstream, self.repository
+            "2\n{}\n{}\n{kind}\n{reference}\n{}",
+            self.upstream,
+            self.repository,
+            endpoints.join(",")
         )
         .into_bytes()
     }
@@ -53,18 +58,20 @@ impl Ticket {
     /// The ticket, if the bytes are one.
     #[must_use]
     pub fn decode(bytes: &[u8]) -> Option<Self> {
-        let text = std::str::from_utf8(bytes).ok()?.strip_prefix("1\n")?;
-        let mut parts = text.splitn(4, '\n');
+        let text = std::str::from_utf8(bytes).ok()?.strip_prefix("2\n")?;
+        let mut parts = text.splitn(5, '\n');
         let (upstream, repository) = (parts.next()?, parts.next()?);
         let object = match (parts.next()?, parts.next()?) {
             ("blob", digest) => Object::Blob(Digest::parse(digest).ok()?),
             ("manifest", reference) => Object::Manifest(Reference::parse(reference).ok()?),
             _ => return None,
         };
+        let endpoints = parts.next()?.split(',').map(|index| index.parse().ok());
         Some(Self {
             upstream: upstream.to_owned(),
             repository: RepositoryName::parse(repository).ok()?,
             object,
+            endpoints: endpoints.collect::<Option<_>>()?,
         })
     }
 }
@@ -76,7 +83,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn tickets_round_trip(upstream in "[a-z.:0-9]{1,20}", name in "[a-z]{1,9}(/[a-z]{1,9}){0,2}", bytes: [u8; 32], tag in "[a-z]{1,9}", kind in 0..3) {
+        fn tickets_round_trip(upstream in "[a-z.:0-9]{1,20}", name in "[a-z]{1,9}(/[a-z]{1,9}){0,2}", bytes: [u8; 32], tag in "[a-z]{1,9}", kind in 0..3, endpoints in proptest::collection::vec(0_usize..9, 1..4)) {
             let digest = Digest::from_sha256(&bytes);
             let object = match kind {
                 0 => Object::Blob(digest),
@@ -84,12 +91,12 @@ mod tests {
                 _ => Object::Manifest(Reference::parse(&tag).expect("a tag")),
             };
             let repository = RepositoryName::parse(&name).expect("a name");
-            let ticket = Ticket { upstream, repository, object };
+            let ticket = Ticket { upstream, repository, object, endpoints };
             prop_assert_eq!(Ticket::decode(&ticket.encode()), Some(ticket));
         }
 
         #[test]
-        fn garbage_is_no_ticket(bytes: Vec<u8>, text in "1\n[a-z\n:]{0,60}") {
+        fn garbage_is_no_ticket(bytes: Vec<u8>, text in "2\n[a-z\n:]{0,60}") {
             prop_assert_eq!(Ticket::decode(&bytes), None);
             prop_assert!(Ticket::decode(text.as_bytes()).is_none_or(|t| t.encode() == text.as_bytes()));
         }

@@ -5,8 +5,12 @@ use crate::bindings::wasi::http::types::Request;
 use crate::origin::Origin;
 use crate::respond::Fields;
 use ledge_core::digest::Digest;
-use ledge_core::name::{RepositoryName, RequestedName};
+use ledge_core::error::ApiError;
+use ledge_core::freshness::wants_no_cache;
+use ledge_core::name::{RepositoryName, RequestedName, Tag};
+use ledge_core::platform::Platform;
 use ledge_core::range::ByteRange;
+use ledge_core::rules::Subject;
 use ledge_core::upstream::{Shape, TargetError, Upstream, Upstreams};
 
 /// How long an answer to a digest may be repeated. Its bytes never change, but an operator may
@@ -15,6 +19,7 @@ pub(crate) const REPEAT_SECONDS: u64 = 60;
 
 /// A client's question, understood.
 pub(crate) struct Ask<'a> {
+    upstreams: &'a Upstreams,
     pub(crate) upstream: &'a Upstream,
     pub(crate) repository: RepositoryName,
     pub(crate) shape: Shape<'a>,
@@ -26,6 +31,9 @@ pub(crate) struct Ask<'a> {
 pub(crate) struct Wish {
     /// The header alone.
     pub(crate) head: bool,
+    /// Whether it wants the origin to be asked (RFC 9111, section 5.2.1.4). The operator decides
+    /// whether that counts.
+    pub(crate) anew: bool,
     ranges: Vec<ByteRange>,
     if_range: Option<Vec<u8>>,
 }
@@ -33,13 +41,16 @@ pub(crate) struct Wish {
 impl Wish {
     /// What a GET's fields say. A HEAD knows no ranges (RFC 9110, section 14.2).
     pub(crate) fn read(request: &Request, head: bool) -> Self {
+        let headers = request.get_headers();
+        let control = headers.get("cache-control");
+        let anew = wants_no_cache(control.iter().map(Vec::as_slice));
         if head {
             return Self {
                 head,
+                anew,
                 ..Self::default()
             };
         }
-        let headers = request.get_headers();
         let field = headers.get("range").into_iter().next();
         let ranges = field.and_then(|f| String::from_utf8(f).ok());
         let ranges = ranges
@@ -52,6 +63,7 @@ impl Wish {
         };
         Self {
             head,
+            anew,
             ranges,
             if_range,
         }
@@ -85,11 +97,47 @@ impl<'a> Ask<'a> {
     ) -> Result<Self, TargetError> {
         let target = upstreams.resolve(name, ns)?;
         Ok(Self {
+            upstreams,
             upstream: target.upstream,
             repository: target.repository,
             shape: target.shape,
             wish,
         })
+    }
+
+    /// A question of our own, of no client.
+    pub(crate) fn of_ours(
+        upstreams: &'a Upstreams,
+        upstream: &'a Upstream,
+        repository: &'a RepositoryName,
+        wish: &'a Wish,
+    ) -> Self {
+        let shape = Shape {
+            name: repository.as_str(),
+            ns: None,
+        };
+        Self {
+            upstreams,
+            upstream,
+            repository: repository.clone(),
+            shape,
+            wish,
+        }
+    }
+
+    /// What the operator's rules say against it, as far as it is known what is asked for.
+    pub(crate) fn refusal(
+        &self,
+        tag: Option<&Tag>,
+        platform: Option<&Platform>,
+    ) -> Option<ApiError> {
+        let subject = Subject {
+            upstream: self.upstream,
+            repository: &self.repository,
+            tag,
+            platform,
+        };
+        self.upstreams.rules().decide(&subject).refusal()
     }
 
     /// The repository at its origin.
@@ -144,6 +192,7 @@ mod tests {
         let digest = Digest::from_sha256(&[1; 32]);
         let wish = |if_range: Option<String>| Wish {
             head: false,
+            anew: false,
             ranges: vec![
                 ByteRange::From(5),
                 ByteRange::Between(1, 2),

@@ -8,7 +8,7 @@ use crate::failure::{Failure, of_blobs};
 use crate::fetch::{self, Head, descriptor};
 use crate::respond::header_only;
 use crate::way::Way;
-use crate::{flight, grants};
+use crate::{absences, flight, grants};
 use ledge_core::digest::Digest;
 use ledge_core::error::{ApiError, ErrorKind};
 use ledge_core::key;
@@ -34,9 +34,12 @@ pub(crate) async fn answer(ask: &Ask<'_>, digest: &Digest) -> Result<Response, F
             None => head(ask, digest).await,
         };
     }
+    let object = Object::Blob(digest.clone());
+    absences::check(ask, &object).await?;
     match join(key::blob_flight(ask.upstream, &ask.repository, digest)).await {
         Role::Leads(lead) => {
             let result = Box::pin(obtain(ask, digest)).await;
+            absences::note(ask, &object, result.as_ref().err().map(|f| &f.error)).await;
             match &result {
                 Ok(_) => flight::land(lead, Ok(&[])),
                 // A range is one client's own wish: the next one leads.
@@ -133,8 +136,12 @@ async fn fill(ask: &Ask<'_>, digest: &Digest) -> Result<Served, Failure> {
 /// A HEAD of what is not stored is a HEAD at the origin, never a transfer.
 async fn head(ask: &Ask<'_>, digest: &Digest) -> Result<Response, Failure> {
     let key = key::blob_head_flight(ask.upstream, &ask.repository, digest);
+    let object = Object::Blob(digest.clone());
+    absences::check(ask, &object).await?;
     let found = flight::once(key, async || {
-        let head = fetch::head(ask, &Object::Blob(digest.clone())).await?;
+        let head = fetch::head(ask, &object).await;
+        absences::note(ask, &object, head.as_ref().err()).await;
+        let head = head?;
         shown(ask, digest, head.size).await;
         Ok(head
             .size

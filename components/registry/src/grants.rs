@@ -33,10 +33,12 @@ pub(crate) async fn suffices(ask: &Ask<'_>, digest: &Digest, grant: &Grant) -> b
 
 /// The origin has shown a digest in this repository.
 pub(crate) async fn shown(ask: &Ask<'_>, digest: &Digest, head: &Head) {
+    let listed = known(ask, digest).await;
     let grant = Grant {
         ground: Ground::Shown,
         media_type: head.media_type.clone().filter(|m| !m.is_generic()),
         size: head.size,
+        platform: listed.and_then(|listed| listed.platform),
     };
     let key = key::grant(ask.upstream, &ask.repository, digest);
     records::set(Label::Default, &key, &grant.encode()).await;
@@ -49,21 +51,26 @@ pub(crate) async fn came(ask: &Ask<'_>, digest: &Digest) {
     }
 }
 
-/// A manifest that the origin has shown in this repository lists these.
+/// A manifest that the origin has shown in this repository lists these. In a private
+/// repository that grants nothing; but what a child is made for is known from then on.
 pub(crate) async fn listed(ask: &Ask<'_>, children: &[Child]) {
-    if ask.upstream.is_private() {
-        return;
-    }
-    for child in children.iter().filter(|child| !child.foreign) {
-        let key = key::grant(ask.upstream, &ask.repository, &child.digest);
-        if records::exists(Label::Default, &key).await {
-            continue;
-        }
-        let grant = Grant {
-            ground: Ground::Listed,
-            media_type: child.manifest.clone(),
-            size: child.size,
+    let is_private = ask.upstream.is_private();
+    let of_use = |child: &&Child| !child.foreign && (!is_private || child.platform.is_some());
+    for child in children.iter().filter(of_use) {
+        let grant = match known(ask, &child.digest).await {
+            Some(grant) if grant.platform.is_some() || child.platform.is_none() => continue,
+            Some(grant) => Grant {
+                platform: child.platform.clone(),
+                ..grant
+            },
+            None => Grant {
+                ground: Ground::Listed,
+                media_type: child.manifest.clone(),
+                size: child.size,
+                platform: child.platform.clone(),
+            },
         };
+        let key = key::grant(ask.upstream, &ask.repository, &child.digest);
         records::set(Label::Default, &key, &grant.encode()).await;
     }
 }

@@ -2,10 +2,12 @@
 
 use crate::ask::{Ask, Wish};
 use crate::bindings::wasi::http::types::{ErrorCode, Method as WitMethod, Request, Response};
+use crate::context::now;
 use crate::failure::Failure;
 use crate::respond::failure;
-use crate::{base, blob, catalog, context, manifest, referrers, tag, tags};
+use crate::{base, blob, catalog, context, endpoints, manifest, referrers, tag, tags};
 use ledge_core::error::{ApiError, ErrorKind};
+use ledge_core::name::Tag;
 use ledge_core::reference::Reference;
 use ledge_core::route::{Method, Route, Routed};
 
@@ -28,25 +30,61 @@ async fn answer(request: Request) -> Result<Response, Failure> {
     drop(request);
     let upstreams = context::upstreams().await?;
     let ns = routed.ns.as_deref();
-    let ask = |name| Ask::new(&upstreams, name, ns, &wish);
+    let ask = |name, tag: Option<&Tag>| -> Result<Ask<'_>, Failure> {
+        let ask = Ask::new(&upstreams, name, ns, &wish)?;
+        match ask.refusal(tag, None) {
+            Some(refusal) => Err(refusal.into()),
+            None => Ok(ask),
+        }
+    };
     match &routed.route {
         Route::Base => base::answer(),
         Route::Catalog(page) => catalog::answer(&upstreams, ns, page).await,
         Route::Manifest {
             name,
             reference: Reference::Tag(name_of_it),
-        } => tag::answer(&ask(name)?, name_of_it).await,
+        } => {
+            let ask = ask(name, Some(name_of_it))?;
+            told_when(&ask, tag::answer(&ask, name_of_it).await).await
+        }
         Route::Manifest {
             name,
             reference: Reference::Digest(digest),
-        } => manifest::answer(&ask(name)?, digest).await,
-        Route::Blob { name, digest } => blob::answer(&ask(name)?, digest).await,
-        Route::Tags { name, page } => tags::answer(&ask(name)?, page).await,
+        } => {
+            let ask = ask(name, None)?;
+            told_when(&ask, manifest::answer(&ask, digest).await).await
+        }
+        Route::Blob { name, digest } => {
+            let ask = ask(name, None)?;
+            told_when(&ask, blob::answer(&ask, digest).await).await
+        }
+        Route::Tags { name, page } => {
+            let ask = ask(name, None)?;
+            told_when(&ask, tags::answer(&ask, page).await).await
+        }
         Route::Referrers {
             name,
             digest,
             artifact_type,
-        } => referrers::answer(&ask(name)?, digest, artifact_type.as_deref()).await,
+        } => {
+            let ask = ask(name, None)?;
+            let answer = referrers::answer(&ask, digest, artifact_type.as_deref());
+            told_when(&ask, answer.await).await
+        }
+    }
+}
+
+/// Where the origin said when to come back, the client is told that.
+async fn told_when(ask: &Ask<'_>, answer: Result<Response, Failure>) -> Result<Response, Failure> {
+    match answer {
+        Err(mut failure) if failure.error.kind() == ErrorKind::Unavailable => {
+            let quota = endpoints::quota(ask.upstream).await;
+            if let Some(rest) = quota.resting(now()) {
+                failure.field = Some(("retry-after", rest.to_string()));
+            }
+            Err(failure)
+        }
+        answer => answer,
     }
 }
 

@@ -7,17 +7,21 @@
 //! because a trap ends every request of the instance: no `unwrap`, no indexing
 //! of what comes from outside.
 
+mod absences;
 mod ask;
 mod base;
+mod behind;
 mod bindings;
 mod blob;
 mod catalog;
 mod context;
+mod endpoints;
 mod failure;
 mod fetch;
 mod flight;
 mod grants;
 mod handler;
+mod lists;
 mod manifest;
 mod origin;
 mod records;

@@ -6,7 +6,7 @@ use crate::bindings::wasi::http::types::Response;
 use crate::failure::{Failure, of_blobs};
 use crate::respond::header_only;
 use crate::way::Way;
-use crate::{fetch, flight, grants};
+use crate::{absences, fetch, flight, grants};
 use ledge_core::digest::Digest;
 use ledge_core::error::{ApiError, ErrorKind};
 use ledge_core::key;
@@ -24,11 +24,14 @@ pub(crate) async fn answer(ask: &Ask<'_>, digest: &Digest) -> Result<Response, F
     if let Some(response) = granted(ask, digest, Way::Known).await? {
         return Ok(response);
     }
+    let object = Object::Manifest(Reference::Digest(digest.clone()));
+    absences::check(ask, &object).await?;
     let key = key::manifest_flight(ask.upstream, &ask.repository, digest);
     for _ in 0..ROUNDS {
         let way = Cell::new(Way::Known);
         let found = flight::once(key.clone(), async || {
-            way.set(Box::pin(obtain(ask, digest)).await?);
+            let found = Box::pin(obtain(ask, digest)).await;
+            way.set(absences::noted(ask, &object, found).await?);
             Ok(Vec::new())
         });
         let (_, part) = found.await?;
@@ -49,6 +52,9 @@ async fn granted(ask: &Ask<'_>, digest: &Digest, way: Way) -> Result<Option<Resp
     let Some(grant) = grants::known(ask, digest).await else {
         return Ok(None);
     };
+    if let Some(refusal) = ask.refusal(None, grant.platform.as_ref()) {
+        return Err(refusal.into());
+    }
     let Some(media_type) = grant.media_type.as_ref() else {
         return Ok(None);
     };

@@ -7,10 +7,11 @@ use crate::bindings::wasi::http::types::{
     Fields as Headers, Method, Request, Response, Scheme as WitScheme,
 };
 use crate::bindings::wit_future;
-use crate::failure::{Failure, of_blobs, origin_failed, refused, unreachable};
+use crate::failure::{Failure, is_outage, of_blobs, origin_failed, refused, unreachable, value_of};
 use crate::respond::Fields;
-use crate::token;
+use crate::{behind, endpoints, token};
 use ledge_core::error::{ApiError, ErrorKind};
+use ledge_core::health::Outcome;
 use ledge_core::media_type::ACCEPT_MANIFESTS;
 use ledge_core::name::RepositoryName;
 use ledge_core::ticket::{Object, Ticket};
@@ -43,13 +44,46 @@ pub(crate) struct Reply<'a> {
     response: Response,
 }
 
+/// An endpoint, its index, and what opens it.
+struct Door<'a> {
+    index: usize,
+    endpoint: &'a Endpoint,
+    access: Option<Authorization>,
+}
+
+/// What an origin may have answered.
+pub(crate) trait Answered {
+    /// Which of the source's requests was answered, and with what fields; none if none was sent.
+    fn origin(&self) -> Option<(u32, &[blobs::Field])>;
+}
+
+impl Answered for blobs::Served {
+    fn origin(&self) -> Option<(u32, &[blobs::Field])> {
+        Some((self.origin?, &self.origin_fields))
+    }
+}
+
+impl Answered for blobs::Ingested {
+    fn origin(&self) -> Option<(u32, &[blobs::Field])> {
+        Some((self.origin?, &self.origin_fields))
+    }
+}
+
+/// An index of the source's requests.
+fn place(origin: u32) -> usize {
+    usize::try_from(origin).unwrap_or(usize::MAX)
+}
+
 impl<'a> Origin<'a> {
-    /// Asks the endpoints in order, until one answers with anything but a failure
-    /// of its own.
+    /// Asks the endpoints, those that are well first, until one answers with anything but a
+    /// failure of its own.
     pub(crate) async fn ask(&self, question: &Question<'_>) -> Result<Reply<'a>, ApiError> {
         let mut last = origin_failed(self.upstream.name(), "has no endpoint");
-        for endpoint in self.upstream.endpoints() {
-            match self.ask_at(endpoint, question).await {
+        for (_, endpoint) in self.tries().await {
+            endpoints::tried(self.upstream, endpoint).await;
+            let answer = self.ask_at(endpoint, question).await;
+            self.learn(endpoint, &answer).await;
+            match answer {
                 Ok(reply) if reply.status < 500 => return Ok(reply),
                 Ok(reply) => {
                     last = refused(self.upstream.name(), reply.status, ErrorKind::NameUnknown);
@@ -58,6 +92,46 @@ impl<'a> Origin<'a> {
             }
         }
         Err(last)
+    }
+
+    /// The endpoints and their indices, in the order in which to ask them.
+    async fn tries(&self) -> Vec<(usize, &'a Endpoint)> {
+        let order = endpoints::in_order(self.upstream).await;
+        if let Some(index) = order.probe {
+            behind::probe(self.upstream, index);
+        }
+        let endpoints = self.upstream.endpoints();
+        let at = |index| endpoints.get(index).map(|endpoint| (index, endpoint));
+        order.tries.into_iter().filter_map(at).collect()
+    }
+
+    /// Asks an endpoint for nothing but a sign of life (OCI distribution specification 1.1,
+    /// "Determining Support").
+    pub(crate) async fn probe(upstream: &Upstream, endpoint: &Endpoint) {
+        endpoints::tried(upstream, endpoint).await;
+        let outcome = match request(true, endpoint, "/v2/", &request_fields(None, None)) {
+            Ok(request) => client::send(request)
+                .await
+                .map_or(Outcome::Failed, |reply| {
+                    Outcome::of_status(reply.get_status_code())
+                }),
+            Err(_) => return,
+        };
+        endpoints::ended(upstream, endpoint, outcome).await;
+    }
+
+    /// Notes what an answer says of the endpoint and of the quota.
+    async fn learn(&self, endpoint: &Endpoint, answer: &Result<Reply<'_>, ApiError>) {
+        let outcome = match answer {
+            Ok(reply) => {
+                let field = |name: &str| reply.value(name);
+                endpoints::told(self.upstream, reply.status, field).await;
+                Outcome::of_status(reply.status)
+            }
+            Err(error) if is_outage(error) => Outcome::Failed,
+            Err(_) => Outcome::Answered,
+        };
+        endpoints::ended(self.upstream, endpoint, outcome).await;
     }
 
     async fn ask_at(
@@ -90,65 +164,83 @@ impl<'a> Origin<'a> {
 
     /// Runs a transfer of an object. When an origin wants a token, it is got, and
     /// the transfer is run once more.
-    pub(crate) async fn transfer<T>(
+    pub(crate) async fn transfer<T: Answered>(
         &self,
         object: &Object,
         run: impl AsyncFn(Source) -> Result<T, blobs::Error>,
     ) -> Result<T, Failure> {
-        let mut accesses = Vec::new();
-        for endpoint in self.upstream.endpoints() {
-            accesses.push(token::known(self, endpoint).await);
+        let mut doors = Vec::new();
+        for (index, endpoint) in self.tries().await {
+            endpoints::tried(self.upstream, endpoint).await;
+            doors.push(Door {
+                index,
+                endpoint,
+                access: token::known(self, endpoint).await,
+            });
         }
-        let result = match run(self.source(object, &accesses)?).await {
+        let result = match run(self.source(object, &doors)?).await {
             Err(blobs::Error::Refused(refusal)) if refusal.status == 401 => {
-                self.admit(&refusal, &mut accesses).await?;
-                run(self.source(object, &accesses)?).await
+                self.admit(&refusal, &mut doors).await?;
+                run(self.source(object, &doors)?).await
             }
             other => other,
         };
+        self.learn_from(&doors, &result).await;
         result.map_err(|error| of_blobs(self.upstream.name(), error, missing(object)))
     }
 
     /// Gets what the endpoint that refused asks for.
-    async fn admit(
-        &self,
-        refusal: &Refusal,
-        accesses: &mut [Option<Authorization>],
-    ) -> Result<(), ApiError> {
-        let index = usize::try_from(refusal.origin).unwrap_or(usize::MAX);
-        let place = self
-            .upstream
-            .endpoints()
-            .get(index)
-            .zip(accesses.get_mut(index));
-        let (endpoint, access) = place.ok_or_else(|| {
+    async fn admit(&self, refusal: &Refusal, doors: &mut [Door<'_>]) -> Result<(), ApiError> {
+        let door = doors.get_mut(place(refusal.origin)).ok_or_else(|| {
             origin_failed(self.upstream.name(), "refused a request that nobody sent")
         })?;
         let challenges = values_of(&refusal.fields, "www-authenticate");
-        *access = Some(token::renew(self, endpoint, &challenges, access.as_ref()).await?);
+        let access = token::renew(self, door.endpoint, &challenges, door.access.as_ref());
+        door.access = Some(access.await?);
         Ok(())
     }
 
-    fn source(
-        &self,
-        object: &Object,
-        accesses: &[Option<Authorization>],
-    ) -> Result<Source, ApiError> {
-        let endpoints = self.upstream.endpoints().iter().zip(accesses);
-        let origins = endpoints
-            .map(|(endpoint, access)| self.object_request(object, endpoint, access.as_ref()));
-        Ok(Source {
-            origins: origins.collect::<Result<_, _>>()?,
-            ticket: self.ticket(object).encode(),
-        })
+    /// Notes what a transfer's start says of the endpoints and of the quota: who answered is
+    /// well, and whoever was asked before it failed.
+    async fn learn_from<T: Answered>(&self, doors: &[Door<'_>], result: &Result<T, blobs::Error>) {
+        let (answered, status, fields) = match result {
+            Ok(found) => match found.origin() {
+                Some((origin, fields)) => (place(origin), 200, fields),
+                // Nobody was asked.
+                None => return,
+            },
+            Err(blobs::Error::Refused(why)) if why.status < 500 => {
+                (place(why.origin), why.status, why.fields.as_slice())
+            }
+            Err(blobs::Error::Refused(why)) => (doors.len(), why.status, why.fields.as_slice()),
+            Err(blobs::Error::Unreachable(_) | blobs::Error::Timeout) => (doors.len(), 0, &[][..]),
+            Err(_) => return,
+        };
+        endpoints::told(self.upstream, status, |name| value_of(fields, name)).await;
+        for (number, door) in doors.iter().enumerate().take(answered.saturating_add(1)) {
+            let outcome = if number == answered {
+                Outcome::Answered
+            } else {
+                Outcome::Failed
+            };
+            endpoints::ended(self.upstream, door.endpoint, outcome).await;
+        }
     }
 
-    fn ticket(&self, object: &Object) -> Ticket {
-        Ticket {
+    fn source(&self, object: &Object, doors: &[Door<'_>]) -> Result<Source, ApiError> {
+        let origins = doors
+            .iter()
+            .map(|door| self.object_request(object, door.endpoint, door.access.as_ref()));
+        let ticket = Ticket {
             upstream: self.upstream.name().to_owned(),
             repository: self.repository.clone(),
             object: object.clone(),
-        }
+            endpoints: doors.iter().map(|door| door.index).collect(),
+        };
+        Ok(Source {
+            origins: origins.collect::<Result<_, _>>()?,
+            ticket: ticket.encode(),
+        })
     }
 
     /// The GET for an object at an endpoint.

@@ -3,10 +3,12 @@
 use crate::ask::{Ask, field};
 use crate::bindings::wasi::http::types::Response;
 use crate::failure::Failure;
+use crate::lists;
 use crate::respond::small;
 use crate::tags::{List, each_page};
 use ledge_core::digest::Digest;
 use ledge_core::error::{ApiError, ErrorKind};
+use ledge_core::key;
 use ledge_core::media_type::{ACCEPT_MANIFESTS, OCI_INDEX};
 use ledge_core::referrers::{ARTIFACT_TYPE_FILTER, FILTERS_APPLIED, Referrers, fallback_tag};
 
@@ -16,8 +18,12 @@ pub(crate) async fn answer(
     subject: &Digest,
     artifact_type: Option<&str>,
 ) -> Result<Response, Failure> {
-    let mut referrers = gather(ask, subject).await?;
-    let mut fields = vec![field("content-type", OCI_INDEX)];
+    let key = key::referrers(ask.upstream, &ask.repository, subject);
+    let listed = lists::get(ask, key, async || Ok(gather(ask, subject).await?.json())).await?;
+    let mut referrers = Referrers::default();
+    let read = referrers.add_page(&listed.json);
+    read.map_err(|_| ApiError::new(ErrorKind::Internal, "the kept list cannot be read"))?;
+    let mut fields = vec![field("content-type", OCI_INDEX), listed.way.field()];
     ask.echo_namespace(&mut fields);
     if let Some(artifact_type) = artifact_type {
         referrers.retain_type(artifact_type);

@@ -19,10 +19,11 @@ pub(crate) async fn renew(ticket: &[u8], why: &Refusal) -> Result<Request, Strin
     let upstream = upstreams
         .find(&ticket.upstream)
         .ok_or("the upstream is configured no more")?;
-    let index = usize::try_from(why.origin).unwrap_or(usize::MAX);
-    let endpoint = upstream
-        .endpoints()
-        .get(index)
+    let place = usize::try_from(why.origin).unwrap_or(usize::MAX);
+    let endpoint = ticket
+        .endpoints
+        .get(place)
+        .and_then(|index| upstream.endpoints().get(*index))
         .ok_or("the upstream has no such endpoint")?;
     let origin = Origin {
         upstream,

@@ -3,7 +3,7 @@
 //! The warm path is one read of the tag's record and one `blobs.get`. All else
 //! happens in a flight, so that the origin is asked once however many want the tag.
 
-use crate::ask::Ask;
+use crate::ask::{Ask, field};
 use crate::bindings::ledge::edge::blobs;
 use crate::bindings::wasi::http::types::Response;
 use crate::context::now;
@@ -12,10 +12,10 @@ use crate::fetch::{self, Head};
 use crate::records::{self, Label};
 use crate::respond::header_only;
 use crate::way::Way;
-use crate::{flight, grants};
+use crate::{absences, behind, endpoints, flight, grants};
 use ledge_core::digest::Digest;
 use ledge_core::error::{ApiError, ErrorKind};
-use ledge_core::freshness::{Freshness, Lifetime, freshness, postponed};
+use ledge_core::freshness::{Asked, Freshness, Lifetime, freshness, postponed};
 use ledge_core::key;
 use ledge_core::name::Tag;
 use ledge_core::record::TagRecord;
@@ -30,11 +30,13 @@ const ROUNDS: u32 = 3;
 /// Answers a GET or HEAD of a tag.
 pub(crate) async fn answer(ask: &Ask<'_>, tag: &Tag) -> Result<Response, Failure> {
     let key = key::tag(ask.upstream, &ask.repository, tag);
-    if let Some(record) = read(&key).await
-        && let Some(left) = worth(ask, tag, &record).quiet_for()
-        && let Some(response) = show(ask, &record, Way::Known, left).await?
-    {
-        return Ok(response);
+    match read(&key).await {
+        Some(record) => {
+            if let Some(response) = at_once(ask, tag, &record).await? {
+                return Ok(response);
+            }
+        }
+        None => absences::check(ask, &manifest(tag)).await?,
     }
     for _ in 0..ROUNDS {
         let way = Cell::new(Way::Known);
@@ -56,23 +58,67 @@ pub(crate) async fn answer(ask: &Ask<'_>, tag: &Tag) -> Result<Response, Failure
     .into())
 }
 
+/// Asks the origin what a tag means now, for nobody in particular.
+pub(crate) async fn revalidate_behind(ask: &Ask<'_>, tag: &Tag) {
+    let key = key::tag(ask.upstream, &ask.repository, tag);
+    let asked = flight::once(key.clone(), async || {
+        let way = Cell::new(Way::Known);
+        let record = Box::pin(refresh(ask, &key, tag, &way)).await?;
+        Ok(record.encode())
+    });
+    if let Err(error) = asked.await {
+        eprintln!("{}:{tag} could not be revalidated: {error}", ask.repository);
+    }
+}
+
+fn manifest(tag: &Tag) -> Object {
+    Object::Manifest(Reference::Tag(tag.clone()))
+}
+
 async fn read(key: &str) -> Option<TagRecord> {
     TagRecord::decode(&records::get(Label::Default, key).await?)
 }
 
 fn lifetime(ask: &Ask<'_>, tag: &Tag) -> Lifetime {
-    ask.upstream
-        .freshness()
-        .lifetime(&ask.repository, Some(tag))
+    let policy = ask.upstream.freshness();
+    let lifetime = policy.lifetime(&ask.repository, Some(tag));
+    if ask.wish.anew && policy.client_no_cache() {
+        lifetime.asked_anew()
+    } else {
+        lifetime
+    }
 }
 
-fn worth(ask: &Ask<'_>, tag: &Tag, record: &TagRecord) -> Freshness {
-    freshness(record.into(), now(), lifetime(ask, tag))
+/// What a tag's record is worth, when the origin's quota counts too.
+async fn worth(ask: &Ask<'_>, tag: &Tag, record: &TagRecord) -> Freshness {
+    let lifetime = lifetime(ask, tag);
+    match freshness(record.into(), now(), lifetime) {
+        Freshness::Expired { .. } => {
+            let quota = endpoints::quota(ask.upstream).await;
+            let stretched = quota.stretch(lifetime, now());
+            freshness(record.into(), now(), stretched)
+        }
+        worth => worth,
+    }
 }
 
-/// Whether the origin is not to be asked.
-fn is_quiet(ask: &Ask<'_>, tag: &Tag, record: &TagRecord) -> bool {
-    worth(ask, tag, record).quiet_for().is_some()
+/// The answer, if the origin need not be asked before it.
+async fn at_once(
+    ask: &Ask<'_>,
+    tag: &Tag,
+    record: &TagRecord,
+) -> Result<Option<Response>, Failure> {
+    let (way, repeat) = match worth(ask, tag, record).await {
+        Freshness::Fresh(left) => (Way::Known, left),
+        Freshness::Resting(left) => (Way::Stale, left),
+        Freshness::StaleButServable => (Way::Meanwhile, 0),
+        Freshness::Expired { .. } | Freshness::Dead => return Ok(None),
+    };
+    let response = show(ask, record, way, repeat).await?;
+    if response.is_some() && way == Way::Meanwhile {
+        behind::revalidate(ask, tag);
+    }
+    Ok(response)
 }
 
 /// The stored manifest, or what is known of it if that is all a HEAD wants. The host may repeat
@@ -83,14 +129,23 @@ async fn show(
     way: Way,
     repeat: u64,
 ) -> Result<Option<Response>, Failure> {
-    let mut fields = ask.fields(&record.digest, record.media_type.as_str());
+    let common = || {
+        let mut fields = ask.fields(&record.digest, record.media_type.as_str());
+        if let Some(warning) = way.warning() {
+            let age = Asked::from(record).age(now());
+            fields.push(field("age", &age.to_string()));
+            fields.push(field("warning", warning));
+        }
+        fields
+    };
+    let mut fields = common();
     fields.extend(way.told());
     ask.let_repeat(&mut fields, repeat);
     let ranges = ask.wish.ranges(&record.digest);
     match blobs::get(record.digest.to_string(), ranges, fields).await {
         Ok(Some(response)) => Ok(Some(response)),
         Ok(None) if ask.wish.head => {
-            let mut fields = ask.fields(&record.digest, record.media_type.as_str());
+            let mut fields = common();
             fields.push(way.field());
             Ok(Some(header_only(fields, Some(record.size))?))
         }
@@ -112,37 +167,68 @@ async fn refresh(
 ) -> Result<TagRecord, ApiError> {
     // Whoever led before may have done it all.
     let known = read(key).await;
-    let usable = match &known {
-        Some(record) => ask.wish.head || grants::stored(&record.digest).await,
-        None => false,
+    let Some(record) = known else {
+        let found = revalidate(ask, tag, None).await;
+        let (record, how) = absences::noted(ask, &manifest(tag), found).await?;
+        way.set(how);
+        records::set(Label::Default, key, &record.encode()).await;
+        return Ok(record);
     };
-    let found = match &known {
-        Some(record) if is_quiet(ask, tag, record) && usable => return Ok(record.clone()),
-        Some(record) if is_quiet(ask, tag, record) => refetch(ask, tag, &record.digest).await,
-        _ => revalidate(ask, tag, known.as_ref()).await,
-    };
-    match (found, known) {
-        (Ok((record, how)), _) => {
-            way.set(how);
-            records::set(Label::Default, key, &record.encode()).await;
-            Ok(record)
+    let worth = worth(ask, tag, &record).await;
+    let usable = ask.wish.head || grants::stored(&record.digest).await;
+    let serves = usable && worth.serves_on_error();
+    if worth.quiet_for().is_some() {
+        if usable {
+            if matches!(worth, Freshness::Resting(_)) {
+                way.set(Way::Stale);
+            }
+            return Ok(record);
         }
-        (Err(error), Some(record))
-            if is_outage(&error) && usable && worth(ask, tag, &record).serves_on_error() =>
-        {
+        return restore(ask, key, tag, &record, way).await;
+    }
+    if serves && let Some(rest) = endpoints::resting(ask.upstream).await {
+        way.set(Way::Stale);
+        let ask_at = now().saturating_add(rest);
+        let record = TagRecord { ask_at, ..record };
+        records::set(Label::Default, key, &record.encode()).await;
+        return Ok(record);
+    }
+    let record = match revalidate(ask, tag, Some(&record)).await {
+        Ok((record, how)) => {
+            way.set(how);
+            record
+        }
+        Err(error) if serves && is_outage(&error) => {
             eprintln!("{}:{tag} is served stale: {error}", ask.repository);
             way.set(Way::Stale);
-            let record = postponed(record, now(), lifetime(ask, tag));
-            records::set(Label::Default, key, &record.encode()).await;
-            Ok(record)
+            postponed(record, now(), lifetime(ask, tag))
         }
-        (Err(error), known) => {
-            if known.is_some() && error.kind() == ErrorKind::ManifestUnknown {
+        Err(error) => {
+            if error.kind() == ErrorKind::ManifestUnknown {
                 records::delete(Label::Default, key).await;
             }
-            Err(error)
+            return absences::noted(ask, &manifest(tag), Err(error)).await;
         }
+    };
+    records::set(Label::Default, key, &record.encode()).await;
+    Ok(record)
+}
+
+/// Fetches what a tag means whose bytes are gone. That its meaning still holds was not asked.
+async fn restore(
+    ask: &Ask<'_>,
+    key: &str,
+    tag: &Tag,
+    known: &TagRecord,
+    way: &Cell<Way>,
+) -> Result<TagRecord, ApiError> {
+    let (mut record, how) = refetch(ask, tag, &known.digest).await?;
+    way.set(how);
+    if record.digest == known.digest {
+        (record.checked_at, record.ask_at) = (known.checked_at, known.ask_at);
     }
+    records::set(Label::Default, key, &record.encode()).await;
+    Ok(record)
 }
 
 /// What the origin says that a tag means, and how it was asked.
@@ -177,8 +263,7 @@ async fn revalidate(ask: &Ask<'_>, tag: &Tag, known: Option<&TagRecord>) -> Foun
 /// What the origin says to a HEAD; `None` if it does not say all that is needed, or
 /// knows no HEAD: a GET finds out.
 async fn look(ask: &Ask<'_>, tag: &Tag) -> Result<Option<TagRecord>, ApiError> {
-    let object = Object::Manifest(Reference::Tag(tag.clone()));
-    let head = match fetch::try_head(ask, &object).await? {
+    let head = match fetch::try_head(ask, &manifest(tag)).await? {
         Ok(head) => head,
         Err(400 | 405) => return Ok(None),
         Err(status) => {

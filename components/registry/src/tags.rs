@@ -3,9 +3,11 @@
 use crate::ask::{Ask, field};
 use crate::bindings::wasi::http::types::Response;
 use crate::failure::{Failure, origin_failed, refused};
+use crate::lists;
 use crate::origin::Question;
 use crate::respond::small;
 use ledge_core::error::{ApiError, ErrorKind};
+use ledge_core::key;
 use ledge_core::link::{Next, next_page};
 use ledge_core::manifest::MAX_MANIFEST;
 use ledge_core::paging::Listing;
@@ -20,16 +22,24 @@ const ORIGIN_PAGE: u32 = 1000;
 
 /// Gathers the origin's whole list, sorts it, and answers the page that was asked for.
 pub(crate) async fn answer(ask: &Ask<'_>, page: &Page) -> Result<Response, Failure> {
-    let listing = gather(ask).await?;
+    let key = key::tags(ask.upstream, &ask.repository);
+    let listed = lists::get(ask, key, async || gather(ask).await).await?;
+    let mut listing = Listing::default();
+    let read = listing.add_tags(&listed.json);
+    read.map_err(|_| ApiError::new(ErrorKind::Internal, "the kept list cannot be read"))?;
     let cut = listing.page(page);
-    let mut fields = vec![field("content-type", "application/json")];
+    let mut fields = vec![
+        field("content-type", "application/json"),
+        listed.way.field(),
+    ];
     ask.echo_namespace(&mut fields);
     let link = cut.link(|parameters| ask.shape.url("tags/list", parameters));
     fields.extend(link.map(|link| field("link", &link)));
     Ok(small(200, fields, cut.tags_json(ask.shape.name))?)
 }
 
-async fn gather(ask: &Ask<'_>) -> Result<Listing, ApiError> {
+/// The whole list, as one page.
+async fn gather(ask: &Ask<'_>) -> Result<Vec<u8>, ApiError> {
     let mut listing = Listing::default();
     let first = format!("/v2/{}/tags/list?n={ORIGIN_PAGE}", ask.repository);
     let list = List {
@@ -41,7 +51,8 @@ async fn gather(ask: &Ask<'_>) -> Result<Listing, ApiError> {
         listing.add_tags(json).map_err(|error| error.to_string())
     })
     .await?;
-    Ok(listing)
+    let all = listing.page(&Page::default());
+    Ok(all.tags_json(ask.repository.as_str()))
 }
 
 /// A list at the origin that may come in pages.

@@ -13,6 +13,8 @@ pub(crate) enum Way {
     /// It was known, and served although the origin could not be asked whether it
     /// still holds.
     Stale,
+    /// It was known, and served while the origin is asked whether it still holds.
+    Meanwhile,
     /// The origin was asked whether what was known still holds.
     Revalidated,
     /// The origin was asked about it, and sent no bytes.
@@ -45,10 +47,20 @@ impl Way {
         ("cache-status".to_owned(), self.text().as_bytes().to_vec())
     }
 
+    /// What a client is warned of (RFC 7234, section 5.5; obsolete, and the only field that
+    /// says so to people who look).
+    pub(crate) const fn warning(self) -> Option<&'static str> {
+        match self {
+            Self::Stale => Some("111 ledge \"Revalidation Failed\""),
+            Self::Meanwhile => Some("110 ledge \"Response is Stale\""),
+            _ => None,
+        }
+    }
+
     const fn text(self) -> &'static str {
         match self {
             Self::Known => "ledge; hit",
-            Self::Stale => "ledge; hit; detail=stale",
+            Self::Stale | Self::Meanwhile => "ledge; hit; detail=stale",
             Self::Revalidated => "ledge; fwd=stale",
             Self::Asked => "ledge; fwd=miss",
             Self::Fetched => "ledge; fwd=miss; stored",

@@ -48,6 +48,10 @@ fn blocking_threads(config: &Config) -> usize {
     DISK_THREADS + config.limits.transfers.value as usize + SEATS
 }
 
+/// How long a request to an origin waits that is sent once more: an origin's proxy takes about
+/// that to notice who is well, and no client does.
+const RETRY: Duration = Duration::from_millis(200);
+
 /// Serves until `shutdown`, then drains.
 ///
 /// # Errors
@@ -238,6 +242,7 @@ fn client_options(config: &Config) -> ClientOptions {
         connect_timeout: config.limits.upstream_connect_timeout.value,
         header_timeout: config.limits.upstream_header_timeout.value,
         idle_timeout: config.limits.upstream_idle_timeout.value,
+        retry: Some(RETRY),
         ..ClientOptions::default()
     }
 }

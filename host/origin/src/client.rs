@@ -20,7 +20,7 @@ use crate::rules::{EgressRules, Leg, Rules};
 use crate::target::{Scheme, Target};
 use crate::tunnel::TunnelError;
 use crate::wire::Proven;
-use crate::{ClientOptions, headers, realm, redirect};
+use crate::{ClientOptions, headers, realm, redirect, retry};
 
 /// Registries redirect once, to their object store, and that once more at most.
 const MAX_REDIRECTS: usize = 5;
@@ -97,6 +97,18 @@ impl Client {
     /// Each of [`FetchError`]. An answer of any status is no error.
     pub async fn fetch(&self, request: Request<()>) -> Result<Fetched, FetchError> {
         let deadline = Instant::now() + self.0.options.header_timeout;
+        let Some(wait) = self.0.options.retry else {
+            return self.send(request, deadline).await;
+        };
+        let first = self.send(request.clone(), deadline).await;
+        if !retry::may_help(&first) || Instant::now() + wait >= deadline {
+            return first;
+        }
+        tokio::time::sleep(retry::jittered(wait)).await;
+        self.send(request, deadline).await
+    }
+
+    async fn send(&self, request: Request<()>, deadline: Instant) -> Result<Fetched, FetchError> {
         let mut hop = self.0.begin(request)?;
         for _ in 0..=MAX_REDIRECTS {
             let response = self.0.ask(&hop, deadline).await?;

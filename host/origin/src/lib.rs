@@ -44,6 +44,7 @@ mod pools;
 mod proxy;
 mod realm;
 mod redirect;
+mod retry;
 mod rules;
 mod target;
 mod tls;
@@ -75,6 +76,9 @@ pub struct ClientOptions {
     pub idle_timeout: Duration,
     /// How many idle connections are kept for one host and port.
     pub max_idle_per_host: usize,
+    /// How long to wait, at most, before a request is sent once more that failed in a way that
+    /// may be over in a moment; `None` sends it once.
+    pub retry: Option<Duration>,
 }
 
 impl Default for ClientOptions {
@@ -90,6 +94,8 @@ impl Default for ClientOptions {
             idle_timeout: Duration::from_secs(30),
             // As many as transfers usually run at once with one object store.
             max_idle_per_host: 32,
+            // Who asks knows best whether another endpoint is the better second try.
+            retry: None,
         }
     }
 }

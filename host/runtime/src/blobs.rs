@@ -154,6 +154,7 @@ impl HostWithStore<InstanceState> for HasBlobs {
                     Some(stored.size),
                     media_type(&stored.headers),
                 ),
+                origin: stored.origin.map(index),
                 origin_fields: listed(&stored.headers),
             }),
             Err(error) => Err(failed(error)),
@@ -252,16 +253,23 @@ pub(crate) fn bodiless(
 /// An answer, and what the caller may want to note about it.
 fn serve(state: &State, digest: &Digest, answer: Answer, fields: Fields) -> Call<Served> {
     let what = described(digest, answer.size, media_type(&answer.headers));
-    let (outcome, origin_fields) = match answer.outcome {
-        Outcome_::Hit => (Outcome::Hit, Vec::new()),
-        Outcome_::Followed => (Outcome::Followed, Vec::new()),
-        Outcome_::Bypass => (Outcome::Bypass, Vec::new()),
-        Outcome_::Started => (Outcome::Started, listed(&answer.headers)),
+    let outcome = match answer.outcome {
+        Outcome_::Hit => Outcome::Hit,
+        Outcome_::Followed => Outcome::Followed,
+        Outcome_::Bypass => Outcome::Bypass,
+        Outcome_::Started => Outcome::Started,
+    };
+    let (origin, origin_fields) = match answer.origin {
+        Some(origin) if outcome == Outcome::Started => {
+            (Some(index(origin)), listed(&answer.headers))
+        }
+        _ => (None, Vec::new()),
     };
     Ok(respond(state, answer, fields)?.map(|response| Served {
         response,
         what,
         outcome,
+        origin,
         origin_fields,
     }))
 }
@@ -367,8 +375,13 @@ pub(crate) fn refused(refusal: &Refusal_) -> Refusal {
         status: refusal.status.as_u16(),
         fields: listed(&refusal.headers),
         body: refusal.body.to_vec(),
-        origin: u32::try_from(refusal.origin).unwrap_or(u32::MAX),
+        origin: index(refusal.origin),
     }
+}
+
+/// Of a source's requests there are few.
+fn index(origin: usize) -> u32 {
+    u32::try_from(origin).unwrap_or(u32::MAX)
 }
 
 fn failed(error: FillError) -> Error {

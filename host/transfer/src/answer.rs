@@ -15,6 +15,7 @@ use ledge_store::{Object, ObjectBody};
 use crate::error::FillError;
 use crate::follow::{FollowBody, Followed};
 use crate::multipart::Multipart;
+use crate::transfer::Head;
 
 /// How an answer came to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +43,8 @@ pub struct Answer {
     pub outcome: Outcome,
     /// The origin's header fields; empty on a hit.
     pub headers: Arc<HeaderMap>,
+    /// Which of the source's requests was answered with them.
+    pub origin: Option<usize>,
 }
 
 impl Answer {
@@ -60,6 +63,7 @@ impl Answer {
             selection,
             outcome: Outcome::Hit,
             headers: Arc::default(),
+            origin: None,
         })
     }
 
@@ -68,7 +72,7 @@ impl Answer {
         of: Followed,
         ranges: &[ByteRange],
         outcome: Outcome,
-        headers: Arc<HeaderMap>,
+        head: Head,
     ) -> Result<Self, FillError> {
         let (size, transfer) = (of.size, of.transfer.clone());
         let open = move |span| AnswerBody::Follow(FollowBody::new(of.clone(), span));
@@ -89,7 +93,8 @@ impl Answer {
             size,
             selection,
             outcome,
-            headers,
+            headers: head.headers,
+            origin: Some(head.origin),
         })
     }
 }

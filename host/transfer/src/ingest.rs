@@ -48,6 +48,7 @@ impl Transfers {
     ) -> Result<Ingested, FillError> {
         let opened = supply.open(Portion::Whole, |_| true).await?;
         let headers = opened.headers.clone();
+        let origin = Some(supply.origin(opened.endpoint));
         let end = opened.size.unwrap_or(u64::MAX);
         if opened.size.is_some_and(|size| size > u64::from(max)) {
             return Err(FillError::TooLarge(u64::from(max)));
@@ -64,6 +65,7 @@ impl Transfers {
             digest,
             size,
             headers,
+            origin,
         })
     }
 
@@ -74,6 +76,7 @@ impl Transfers {
             digest: want.digest.clone(),
             size,
             headers: http::HeaderMap::new(),
+            origin: None,
         }))
     }
 

@@ -150,11 +150,12 @@ impl Job {
     fn begin(&self, turn: Turn, desk: Desk, start: Start) -> Crew {
         let transfer = &self.transfer;
         *transfer.plan() = Plan::new(desk.hashed, start.size);
-        self.publish(&start, Some(desk.partial.file()), desk.hashed);
         let asked_range = self.range.is_some() || desk.hashed > 0;
         if asked_range && !start.opened.ranged {
+            // Before anybody reads, and asks for what is far ahead.
             transfer.forget_ranges();
         }
+        self.publish(&start, Some(desk.partial.file()), desk.hashed);
         let (feed, queue) = mpsc::channel(QUEUE);
         let writer = Writer {
             digest: self.want.digest.clone(),
@@ -196,6 +197,7 @@ impl Job {
         let head = Head {
             size: start.size,
             headers: Arc::new(start.opened.headers.clone()),
+            origin: self.supply.origin(start.opened.endpoint),
             file: file.cloned(),
         };
         self.transfer.begin(head, prefix);

@@ -112,6 +112,13 @@ impl Supply {
         self.best.load(Ordering::Relaxed)
     }
 
+    /// Which of the source's requests goes to the endpoint at a place in the order of asking.
+    pub(crate) fn origin(&self, place: usize) -> usize {
+        self.endpoints
+            .get(place)
+            .map_or(place, |endpoint| endpoint.origin)
+    }
+
     /// Who is asked first: host and port.
     pub(crate) fn first(&self) -> &str {
         let first = self.endpoints.first();

@@ -43,6 +43,8 @@ pub struct Ingested {
     pub size: u64,
     /// The origin's header fields; empty if the object was stored already.
     pub headers: HeaderMap,
+    /// Which of the source's requests was answered with them.
+    pub origin: Option<usize>,
 }
 
 /// The running transfers. Clones share them.
@@ -278,10 +280,10 @@ impl Inner {
             transfer,
             progress,
             counters: self.counters.clone(),
-            file: head.file,
+            file: head.file.clone(),
             size: head.size,
         };
-        Answer::following(followed, ranges, outcome, head.headers)
+        Answer::following(followed, ranges, outcome, head)
     }
 }
 

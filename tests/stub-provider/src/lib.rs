@@ -66,6 +66,7 @@ impl Guest for Provider {
                 response: respond::with(&object, &ranges, fields)?,
                 what: object.descriptor(&digest),
                 outcome: Outcome::Hit,
+                origin: None,
                 origin_fields: Vec::new(),
             });
         }
@@ -78,6 +79,7 @@ impl Guest for Provider {
             response,
             what: object.descriptor(&digest),
             outcome: Outcome::Started,
+            origin: Some(0),
             origin_fields,
         })
     }
@@ -93,6 +95,7 @@ impl Guest for Provider {
         {
             return Ok(Ingested {
                 what,
+                origin: None,
                 origin_fields: Vec::new(),
             });
         }
@@ -106,6 +109,7 @@ impl Guest for Provider {
         memory::put(&digest, &object);
         Ok(Ingested {
             what: object.descriptor(&digest),
+            origin: Some(0),
             origin_fields,
         })
     }

@@ -1,5 +1,6 @@
 //! The client on the wire, against origins in this process.
 
+mod again;
 mod bodies;
 mod connections;
 mod credentials;

@@ -172,7 +172,7 @@ fn capabilities(directory: &TempDir, url: &str) -> Capabilities {
 /// A ticket as the registry component writes it.
 fn ticket(upstream: &str) -> Vec<u8> {
     let digest = PATH.rsplit('/').next().expect("a digest");
-    format!("1\n{upstream}\nlibrary/app\nblob\n{digest}").into_bytes()
+    format!("2\n{upstream}\nlibrary/app\nblob\n{digest}\n0").into_bytes()
 }
 
 fn registry(url: &str) -> Bench {

@@ -90,9 +90,11 @@ async fn the_last_bytes_wait_until_the_digest_is_right() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_range_of_all_bytes_is_under_the_rule_of_the_whole() {
-    let bytes = content();
-    let bench = Bench::new(holds(&bytes, |_| well().tampered_at(7))).await;
+    let (bytes, hold) = (content(), gate());
+    let act = well().tampered_at(7).stall_at(1000, &hold);
+    let bench = Bench::new(holds(&bytes, move |_| act.clone())).await;
     let answer = bench.fill(&bytes, &[ByteRange::From(0)]).await;
+    hold.add_permits(1);
     let got = cut(answer.expect("a header")).await;
     assert!(got.len() <= SIZE - HELD_BACK, "{}", got.len());
     assert_eq!(bench.transfers.counts().unverified, 0);

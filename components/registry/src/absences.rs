@@ -1,0 +1,71 @@
+//! What origins do not show: remembered shortly, so that a storm of typos is one question.
+
+use crate::ask::Ask;
+use crate::context::now;
+use crate::failure::refused;
+use crate::origin::missing;
+use crate::records::{self, Label};
+use ledge_core::error::{ApiError, ErrorKind};
+use ledge_core::freshness::absent_for;
+use ledge_core::key;
+use ledge_core::record::{Absence, AbsenceRecord};
+use ledge_core::ticket::Object;
+
+/// Answers with the origin's no, if that was heard a moment ago.
+///
+/// # Errors
+/// The no.
+pub(crate) async fn check(ask: &Ask<'_>, object: &Object) -> Result<(), ApiError> {
+    let key = key::absence(ask.upstream, &ask.repository, object);
+    let record = records::get(Label::Volatile, &key).await;
+    let Some(record) = record.and_then(|bytes| AbsenceRecord::decode(&bytes)) else {
+        return Ok(());
+    };
+    let negative = ask.upstream.freshness().negative();
+    if absent_for(&record, now(), negative).is_none() {
+        return Ok(());
+    }
+    let status = match record.absence {
+        Absence::Unknown => 404,
+        Absence::Unauthorized => 401,
+        Absence::Denied => 403,
+    };
+    Err(refused(ask.upstream.name(), status, missing(object)))
+}
+
+/// Passes on what was found, and remembers a no.
+pub(crate) async fn noted<T>(
+    ask: &Ask<'_>,
+    object: &Object,
+    found: Result<T, ApiError>,
+) -> Result<T, ApiError> {
+    note(ask, object, found.as_ref().err()).await;
+    found
+}
+
+/// Remembers an error that is a no.
+pub(crate) async fn note(ask: &Ask<'_>, object: &Object, error: Option<&ApiError>) {
+    if let Some(error) = error
+        && let Some(absence) = absence(error.kind())
+        && ask.upstream.freshness().negative() > 0
+    {
+        let checked_at = now();
+        let record = AbsenceRecord {
+            absence,
+            checked_at,
+        };
+        let key = key::absence(ask.upstream, &ask.repository, object);
+        records::set(Label::Volatile, &key, &record.encode()).await;
+    }
+}
+
+const fn absence(kind: ErrorKind) -> Option<Absence> {
+    match kind {
+        ErrorKind::BlobUnknown | ErrorKind::ManifestUnknown | ErrorKind::NameUnknown => {
+            Some(Absence::Unknown)
+        }
+        ErrorKind::Unauthorized => Some(Absence::Unauthorized),
+        ErrorKind::Denied => Some(Absence::Denied),
+        _ => None,
+    }
+}

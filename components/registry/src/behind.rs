@@ -1,0 +1,40 @@
+//! What goes on when the client has its answer.
+
+use crate::ask::{Ask, Wish};
+use crate::context::upstreams;
+use crate::origin::Origin;
+use crate::tag;
+use ledge_core::name::Tag;
+use ledge_core::upstream::Upstream;
+
+/// Asks the origin whether a tag still means the same.
+pub(crate) fn revalidate(ask: &Ask<'_>, tag: &Tag) {
+    let (name, repository) = (ask.upstream.name().to_owned(), ask.repository.clone());
+    let tag = tag.clone();
+    wit_bindgen::spawn_local(async move {
+        let Ok(upstreams) = upstreams().await else {
+            return;
+        };
+        let Some(upstream) = upstreams.find(&name) else {
+            return;
+        };
+        let wish = Wish::default();
+        let ask = Ask::of_ours(&upstreams, upstream, &repository, &wish);
+        tag::revalidate_behind(&ask, &tag).await;
+    });
+}
+
+/// Asks an endpoint that was left alone whether it is well again.
+pub(crate) fn probe(upstream: &Upstream, index: usize) {
+    let name = upstream.name().to_owned();
+    wit_bindgen::spawn_local(async move {
+        let Ok(upstreams) = upstreams().await else {
+            return;
+        };
+        if let Some(upstream) = upstreams.find(&name)
+            && let Some(endpoint) = upstream.endpoints().get(index)
+        {
+            Origin::probe(upstream, endpoint).await;
+        }
+    });
+}
