@@ -10,6 +10,10 @@ use ledge_tests::registry::{self, Access, Registry};
 
 use crate::site::{REPOSITORY, blob, is, manifest};
 
+mod connections;
+mod refused;
+mod sources;
+
 /// `user:password` of the scripted origins.
 const CREDENTIALS: &str = "puller:s3cret-for-tests";
 

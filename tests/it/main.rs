@@ -19,6 +19,7 @@ mod kit;
 mod leftovers;
 mod limits;
 mod listing;
+mod origins;
 mod outage;
 mod private;
 mod ranges;

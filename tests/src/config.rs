@@ -20,6 +20,15 @@ impl Upstream {
         }
     }
 
+    /// An upstream at any URL.
+    #[must_use]
+    pub fn at(name: &str, url: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            lines: vec![format!("url = \"{url}\"")],
+        }
+    }
+
     /// An upstream with several endpoints, best first.
     #[must_use]
     pub fn endpoints(name: &str, addresses: &[SocketAddr]) -> Self {

@@ -1,5 +1,6 @@
 //! Ledge itself, as its users start it: a binary, a file, a folder, a port.
 
+use std::ffi::OsString;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -58,7 +59,16 @@ impl Ledge {
     /// If it does not start; the error has its log.
     pub async fn start(config: &Config) -> Result<Self> {
         let (folder, store) = folder(config)?;
-        Self::launch(folder, store, None).await
+        Self::launch(folder, store, None, &[]).await
+    }
+
+    /// Starts it with these environment variables, and an empty store.
+    ///
+    /// # Errors
+    /// As `start`.
+    pub async fn start_with(config: &Config, variables: &[(&str, OsString)]) -> Result<Self> {
+        let (folder, store) = folder(config)?;
+        Self::launch(folder, store, None, variables).await
     }
 
     /// Starts it with its store in a folder that is there, and stays.
@@ -66,7 +76,7 @@ impl Ledge {
     /// # Errors
     /// As `start`.
     pub async fn start_in(config: &Config, store: &Path) -> Result<Self> {
-        Self::launch(folder(config)?.0, store.to_owned(), None).await
+        Self::launch(folder(config)?.0, store.to_owned(), None, &[]).await
     }
 
     /// Starts it with another component than its own.
@@ -75,7 +85,7 @@ impl Ledge {
     /// As `start`.
     pub async fn start_component(config: &Config, component: &Path) -> Result<Self> {
         let (folder, store) = folder(config)?;
-        Self::launch(folder, store, Some(component)).await
+        Self::launch(folder, store, Some(component), &[]).await
     }
 
     /// Starts it again on the same store, after `kill` or an end of its own.
@@ -84,11 +94,17 @@ impl Ledge {
     /// As `start`.
     pub async fn restart(mut self) -> Result<Self> {
         self.process.kill();
-        Self::launch(self.folder, self.store, None).await
+        Self::launch(self.folder, self.store, None, &[]).await
     }
 
-    async fn launch(folder: TempDir, store: PathBuf, component: Option<&Path>) -> Result<Self> {
+    async fn launch(
+        folder: TempDir,
+        store: PathBuf,
+        component: Option<&Path>,
+        variables: &[(&str, OsString)],
+    ) -> Result<Self> {
         let mut command = command(&folder.path().join(CONFIG), &store)?;
+        command.envs(variables.iter().cloned());
         if let Some(component) = component {
             command.arg("--component").arg(component);
         }

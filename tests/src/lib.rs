@@ -28,3 +28,4 @@ pub mod raw;
 pub mod registry;
 pub mod relay;
 pub mod script;
+pub mod secure;

@@ -5,7 +5,9 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::Result;
+use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response};
+use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use serde_json::json;
 use tokio::sync::watch;
@@ -20,7 +22,7 @@ mod answer;
 mod auth;
 mod range;
 use answer::{Good, JSON, apply, blob, missing};
-pub use auth::Auth;
+pub use auth::{Auth, Grant, TokenService};
 
 /// A running origin.
 #[derive(Debug)]
@@ -67,6 +69,8 @@ pub struct Seen {
     pub path: String,
     /// Its header fields.
     pub headers: HeaderMap,
+    /// Its body.
+    pub body: Bytes,
 }
 
 impl Seen {
@@ -228,6 +232,10 @@ impl Service for Shared {
         let under_way = UnderWay::new(&self.under_way);
         let ending = request.extensions().get::<Ending>();
         let ending = ending.expect("every connection has one").clone();
+        let (head, body) = request.into_parts();
+        // Of one that is cut there is nothing to see.
+        let body = body.collect().await.map(|body| body.to_bytes());
+        let request = Request::from_parts(head, body.unwrap_or_default());
         let act = self.lock().record(&request);
         let good = self.lock().answer(&request);
         let answer = apply(act, good, request.headers(), ending).await;
@@ -252,28 +260,28 @@ impl Drop for UnderWay {
 }
 
 impl State {
-    fn record(&mut self, request: &Request<Incoming>) -> Option<Act> {
+    fn record(&mut self, request: &Request<Bytes>) -> Option<Act> {
         let path = request
             .uri()
             .path_and_query()
             .map_or("*", |path| path.as_str())
             .to_owned();
-        let (method, headers) = (request.method().clone(), request.headers().clone());
         self.seen.push(Seen {
-            method,
+            method: request.method().clone(),
             path,
-            headers,
+            headers: request.headers().clone(),
+            body: request.body().clone(),
         });
         self.rules
             .iter_mut()
             .find_map(|rule| rule.take(request.method(), request.uri().path()))
     }
 
-    fn answer(&mut self, request: &Request<Incoming>) -> Good {
+    fn answer(&mut self, request: &Request<Bytes>) -> Good {
         let path = request.uri().path();
         let query = request.uri().query().unwrap_or_default();
-        if path == "/token" {
-            return self.issue(request.headers(), query);
+        if self.auth.is_token_path(path) {
+            return self.issue(request);
         }
         let Some(rest) = path.strip_prefix("/v2/") else {
             return missing("NOT_FOUND");
@@ -304,10 +312,10 @@ impl State {
         }
     }
 
-    fn issue(&mut self, headers: &HeaderMap, query: &str) -> Good {
+    fn issue(&mut self, request: &Request<Bytes>) -> Good {
         self.tokens += 1;
         let number = self.tokens;
-        match self.auth.issue(headers, query, number) {
+        match self.auth.issue(request, number) {
             Some(token) => Good::new(200, JSON, token),
             None => Good::new(
                 401,

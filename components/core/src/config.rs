@@ -4,6 +4,7 @@
 //! the variable [`VARIABLE`]; the component parses it once per instance into
 //! [`Upstreams`].
 
+pub use crate::credentials::{self, Credentials, Secret};
 use crate::name::{RepositoryName, Tag};
 use crate::pattern::Pattern;
 pub use crate::pattern::PatternError;
@@ -11,7 +12,6 @@ pub use crate::platform::{PlatformError, PlatformPattern};
 pub use crate::rules::{Action, RuleName, RuleNameError};
 use crate::upstream::{UpstreamError, Upstreams};
 use serde::{Deserialize, Serialize};
-use std::fmt;
 
 /// The variable that holds the JSON of a [`Registry`].
 pub const VARIABLE: &str = "ledge_registry";
@@ -92,8 +92,8 @@ pub struct Upstream {
     /// Put before names of one component: `library` at docker.io.
     #[serde(default)]
     pub official_prefix: Option<String>,
-    /// With credentials an upstream is private: what came from it is served only
-    /// through the repository that fetched it.
+    /// With credentials an upstream is private, also while there are none to be had: what
+    /// came from it is served only through the repository that fetched it.
     #[serde(default)]
     pub credentials: Option<Credentials>,
     /// `host` or `host:port` that may get the password as a token realm.
@@ -131,22 +131,6 @@ pub struct FreshnessRule {
     pub tag: Option<TagPattern>,
     /// How long, in seconds.
     pub fresh_seconds: u64,
-}
-
-/// A user's name and password. Its `Debug` shows neither.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Credentials {
-    /// The user's name.
-    pub username: String,
-    /// The password, or a personal access token.
-    pub password: String,
-}
-
-impl fmt::Debug for Credentials {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Credentials(***)")
-    }
 }
 
 /// Why a configuration cannot be used. The text shows no secret.
@@ -209,10 +193,10 @@ mod tests {
                 aliases: vec!["index.docker.io".to_owned()],
                 endpoints: vec!["https://registry-1.docker.io".to_owned()],
                 official_prefix: Some("library".to_owned()),
-                credentials: Some(Credentials {
+                credentials: Some(Credentials::Inline(Secret::Password {
                     username: "me".to_owned(),
                     password: "hunter2".to_owned(),
-                }),
+                })),
                 trusted_hosts: vec!["auth.docker.io".to_owned()],
                 fresh_seconds: 5,
                 stale_while_revalidate_seconds: 6,

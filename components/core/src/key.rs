@@ -3,6 +3,7 @@
 //! Parts are joined by slashes. Of the parts only a repository's name may hold
 //! slashes itself, and there is one of them at most, so no two facts share a key.
 
+use crate::credentials::{Secret, fingerprint};
 use crate::digest::Digest;
 use crate::name::{RepositoryName, Tag};
 use crate::ticket::Object;
@@ -111,22 +112,23 @@ pub fn blob_head_flight(
 }
 
 /// Where the [`Access`](crate::record::Access) to a repository at an endpoint is;
-/// the name of its flight too. A token that was got with a password is another
-/// than one without.
+/// the name of its flight too. What was got with one secret is not found with
+/// another, or without one. The key tells secrets apart, and holds none.
 #[must_use]
-pub fn access(upstream: &Upstream, endpoint: &Endpoint, repository: &RepositoryName) -> String {
-    let who = if upstream.is_private() {
-        "user"
-    } else {
-        "anonymous"
-    };
+pub fn access(
+    upstream: &Upstream,
+    endpoint: &Endpoint,
+    repository: &RepositoryName,
+    secret: Option<&Secret>,
+) -> String {
+    let who = fingerprint(secret);
     let (scheme, place) = (endpoint.scheme().as_str(), endpoint.authority().as_str());
     join([
         "access",
         upstream.name(),
         scheme,
         place,
-        who,
+        &who,
         repository.as_str(),
     ])
 }
@@ -165,13 +167,14 @@ fn join<const N: usize>(parts: [&str; N]) -> String {
 mod tests {
     use super::*;
     use crate::config::Registry;
+    use crate::credentials::tests::password;
     use crate::reference::Reference;
     use std::collections::BTreeSet;
 
     #[test]
     fn keys_are_distinct_and_short() {
         let json = r#"{"upstreams":[{"name":"a","endpoints":["http://a","https://a"]},
-            {"name":"b","endpoints":["http://a"],"credentials":{"username":"u","password":"p"}}]}"#;
+            {"name":"b","endpoints":["http://a"],"credentials":{"variable":"v"}}]}"#;
         let upstreams = Registry::parse(json).expect("a configuration");
         let (a, b) = (
             upstreams.find("a").expect("a"),
@@ -199,12 +202,10 @@ mod tests {
                 keys.push(blob_flight(upstream, name, &digest));
                 keys.push(blob_head_flight(upstream, name, &digest));
                 keys.push(catalog(upstream, name));
-                keys.extend(
-                    upstream
-                        .endpoints()
-                        .iter()
-                        .map(|e| access(upstream, e, name)),
-                );
+                for secret in [None, Some(&password("u", "p")), Some(&password("u", "q"))] {
+                    let endpoints = upstream.endpoints().iter();
+                    keys.extend(endpoints.map(|e| access(upstream, e, name, secret)));
+                }
             }
         }
         keys.extend(a.endpoints().iter().map(|e| challenge(a, e)));
@@ -215,6 +216,6 @@ mod tests {
         assert_eq!(distinct.len(), keys.len());
         assert!(keys.iter().all(|k| k.len() <= 1024));
         assert!(keys.contains(&"tag/a/b/a/b".to_owned()));
-        assert!(keys.contains(&"access/b/http/a/user/a/b".to_owned()));
+        assert!(keys.contains(&"access/b/http/a/anonymous/a/b".to_owned()));
     }
 }

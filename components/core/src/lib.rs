@@ -12,6 +12,7 @@ pub mod answer;
 mod bounded;
 pub mod challenge;
 pub mod config;
+pub mod credentials;
 pub mod digest;
 pub mod error;
 pub mod freshness;

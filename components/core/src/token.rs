@@ -1,10 +1,10 @@
 //! Asking for tokens, and who may see a password.
 //!
 //! The token authentication of the distribution project ("Token Authentication
-//! Specification") and RFC 7617 (Basic). Secrets never print.
+//! Specification", and "OAuth2 Token Authentication" for refresh tokens) and RFC 7617
+//! (Basic). Secrets never print.
 
 use crate::challenge::Bearer;
-use crate::config::Credentials;
 use crate::name::RepositoryName;
 use crate::upstream::{QUERY_VALUE, Upstream};
 use crate::uri::{Authority, Endpoint, HttpUri, Scheme};
@@ -32,6 +32,9 @@ const MARGIN: u64 = 30;
 /// How long it is believed that an origin wants Basic, in seconds.
 pub const BASIC_LIFE: u64 = 3600;
 
+/// What we call ourselves where a token service wants to know (RFC 6749, section 2.2).
+const CLIENT_ID: &str = "ledge";
+
 /// Realms that get the password of an endpoint although they are other hosts.
 /// Each pair is what the registry's own documentation and challenge name.
 const PRESETS: [(&str, &str); 3] = [
@@ -47,11 +50,8 @@ pub struct Authorization(String);
 impl Authorization {
     /// Name and password (RFC 7617).
     #[must_use]
-    pub fn basic(credentials: &Credentials) -> Self {
-        Self(http_auth::basic::encode_credentials(
-            &credentials.username,
-            &credentials.password,
-        ))
+    pub fn basic(username: &str, password: &str) -> Self {
+        Self(http_auth::basic::encode_credentials(username, password))
     }
 
     /// A token (RFC 6750, section 2.1).
@@ -156,18 +156,46 @@ impl fmt::Debug for Token {
 /// Path and query of the request for a token to pull from a repository.
 #[must_use]
 pub fn token_path(bearer: &Bearer, repository: &RepositoryName) -> String {
-    let mut path = bearer.realm.path_and_query().to_owned();
-    let mut separator = if path.contains('?') { '&' } else { '?' };
-    let scope = format!("repository:{repository}:pull");
-    let service = bearer.service.as_deref().map(|s| ("service", s));
-    for (key, value) in service.into_iter().chain([("scope", scope.as_str())]) {
-        path.push(separator);
-        path.push_str(key);
-        path.push('=');
-        path.extend(utf8_percent_encode(value, QUERY_VALUE));
-        separator = '&';
+    let path = bearer.realm.path_and_query();
+    let separator = if path.contains('?') { '&' } else { '?' };
+    let wanted = wanted(bearer, repository);
+    let wanted = wanted.iter().map(|(key, value)| (*key, value.as_str()));
+    format!("{path}{separator}{}", form(wanted))
+}
+
+/// Body of the POST to the realm that gets a token for a refresh token
+/// (`application/x-www-form-urlencoded`).
+#[must_use]
+pub fn refresh_form(bearer: &Bearer, repository: &RepositoryName, refresh_token: &str) -> String {
+    let wanted = wanted(bearer, repository);
+    let wanted = wanted.iter().map(|(key, value)| (*key, value.as_str()));
+    let grant = [
+        ("grant_type", "refresh_token"),
+        ("client_id", CLIENT_ID),
+        ("refresh_token", refresh_token),
+    ];
+    form(wanted.chain(grant))
+}
+
+/// What the token is to be for.
+fn wanted(bearer: &Bearer, repository: &RepositoryName) -> Vec<(&'static str, String)> {
+    let service = bearer.service.clone().map(|service| ("service", service));
+    let scope = ("scope", format!("repository:{repository}:pull"));
+    service.into_iter().chain([scope]).collect()
+}
+
+/// `a=b&c=d`, the values percent-encoded.
+fn form<'a>(fields: impl Iterator<Item = (&'a str, &'a str)>) -> String {
+    let mut text = String::new();
+    for (key, value) in fields {
+        if !text.is_empty() {
+            text.push('&');
+        }
+        text.push_str(key);
+        text.push('=');
+        text.extend(utf8_percent_encode(value, QUERY_VALUE));
     }
-    path
+    text
 }
 
 /// Whether a realm may be asked at all: never in cleartext what the endpoint
@@ -196,183 +224,4 @@ pub fn password_may_go_to(realm: &HttpUri, endpoint: &Endpoint, upstream: &Upstr
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::config::Registry;
-    use proptest::prelude::*;
-
-    fn uri(text: &str) -> HttpUri {
-        HttpUri::parse(text).expect(text)
-    }
-
-    #[test]
-    fn builds_the_request() {
-        let name = RepositoryName::parse("library/alpine").expect("a name");
-        let rows = [
-            (
-                "https://auth.docker.io/token",
-                Some("registry.docker.io"),
-                "/token?service=registry.docker.io&scope=repository%3Alibrary%2Falpine%3Apull",
-            ),
-            (
-                "https://a/t?account=x",
-                None,
-                "/t?account=x&scope=repository%3Alibrary%2Falpine%3Apull",
-            ),
-            (
-                "https://a",
-                Some("a b&c"),
-                "/?service=a%20b%26c&scope=repository%3Alibrary%2Falpine%3Apull",
-            ),
-        ];
-        for (realm, service, path) in rows {
-            let bearer = Bearer {
-                realm: uri(realm),
-                service: service.map(str::to_owned),
-            };
-            assert_eq!(token_path(&bearer, &name), path);
-        }
-    }
-
-    #[test]
-    fn reads_answers() {
-        let rows = [
-            (r#"{"token":"abc"}"#, "abc", 1048),
-            (
-                r#"{"access_token":"abc","expires_in":300,"issued_at":"2020-01-01T00:00:00Z"}"#,
-                "abc",
-                1270,
-            ),
-            (r#"{"token":"","access_token":"abc"}"#, "abc", 1048),
-            (
-                r#"{"token":"abc","access_token":"def","expires_in":10}"#,
-                "abc",
-                1008,
-            ),
-            (r#"{"token":"abc","expires_in":0}"#, "abc", 1048),
-            (r#"{"token":"abc","expires_in":-5}"#, "abc", 1048),
-            (r#"{"token":"abc","expires_in":1.5}"#, "abc", 1048),
-            (r#"{"token":"abc","expires_in":null}"#, "abc", 1048),
-            (
-                r#"{"token":"abc","expires_in":18446744073709551615}"#,
-                "abc",
-                1000 + 86400 - 30,
-            ),
-        ];
-        for (json, text, renew_at) in rows {
-            let token = Token::parse_response(json.as_bytes(), 1000).expect(json);
-            assert_eq!(
-                (token.expose(), token.renew_at()),
-                (text, renew_at),
-                "{json}"
-            );
-        }
-        let last = Token::parse_response(br#"{"token":"a"}"#, u64::MAX).expect("a token");
-        assert_eq!(last.renew_at(), u64::MAX);
-    }
-
-    #[test]
-    fn refuses_answers() {
-        let long = format!(r#"{{"token":"{}"}}"#, "x".repeat(MAX_TOKEN + 1));
-        let rows = [
-            ("", TokenError::Json),
-            ("[]", TokenError::Json),
-            (r#"{"token":1}"#, TokenError::Json),
-            ("{}", TokenError::Missing),
-            (r#"{"token":null}"#, TokenError::Missing),
-            (r#"{"token":"a b"}"#, TokenError::Unusable),
-            (r#"{"token":"a\r\nX: y"}"#, TokenError::Unusable),
-            (r#"{"token":"é"}"#, TokenError::Unusable),
-            (&long, TokenError::Unusable),
-        ];
-        for (json, error) in rows {
-            assert_eq!(
-                Token::parse_response(json.as_bytes(), 0),
-                Err(error),
-                "{json}"
-            );
-        }
-    }
-
-    #[test]
-    fn secrets_do_not_print() {
-        let credentials = Credentials {
-            username: "Aladdin".to_owned(),
-            password: "open sesame".to_owned(),
-        };
-        let basic = Authorization::basic(&credentials);
-        assert_eq!(basic.expose(), "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==");
-        let token = Token::new("hunter2".to_owned(), 5).expect("a token");
-        let bearer = Authorization::bearer(&token);
-        assert_eq!(bearer.expose(), "Bearer hunter2");
-        let shown = format!("{credentials:?} {basic:?} {token:?} {bearer:?}");
-        assert_eq!(
-            shown,
-            "Credentials(***) Authorization(***) Token(***, renew at 5) Authorization(***)"
-        );
-    }
-
-    #[test]
-    fn passwords_stay_where_they_belong() {
-        let json = r#"{"upstreams":[{"name":"a","endpoints":["https://a"],"trusted_hosts":["auth.example","tls.example:8443"]}]}"#;
-        let upstreams = Registry::parse(json).expect("a configuration");
-        let upstream = upstreams.find("a").expect("configured");
-        let rows = [
-            ("https://a.example/token", "https://a.example", true),
-            ("https://a.example:443/token", "https://a.example", true),
-            ("https://a.example:444/token", "https://a.example", false),
-            ("http://a.example:443/token", "https://a.example", false),
-            ("http://a.example/token", "http://a.example", true),
-            ("https://a.example/token", "http://a.example", false),
-            ("https://evil.example/token", "https://a.example", false),
-            ("https://x.a.example/token", "https://a.example", false),
-            (
-                "https://auth.docker.io/token",
-                "https://registry-1.docker.io",
-                true,
-            ),
-            (
-                "https://auth.docker.io:8443/token",
-                "https://registry-1.docker.io",
-                false,
-            ),
-            (
-                "http://auth.docker.io/token",
-                "https://registry-1.docker.io",
-                false,
-            ),
-            (
-                "http://auth.docker.io/token",
-                "http://registry-1.docker.io",
-                false,
-            ),
-            (
-                "https://auth.docker.io/token",
-                "https://evil.example",
-                false,
-            ),
-            ("https://auth.example/t", "https://a.example", true),
-            ("https://auth.example:8443/t", "https://a.example", true),
-            ("http://auth.example/t", "https://a.example", false),
-            ("https://tls.example:8443/t", "https://a.example", true),
-            ("https://tls.example/t", "https://a.example", false),
-        ];
-        for (realm, endpoint, may) in rows {
-            let endpoint = Endpoint::parse(endpoint).expect(endpoint);
-            assert_eq!(
-                password_may_go_to(&uri(realm), &endpoint, upstream),
-                may,
-                "{realm} {endpoint}"
-            );
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn garbage_never_panics(json in "\\{?(\"token\":|\"expires_in\":)?[\"a-z0-9,:}-]{0,40}|\\PC{0,60}", now: u64) {
-            if let Ok(token) = Token::parse_response(json.as_bytes(), now) {
-                prop_assert!(token.renew_at() >= now);
-            }
-        }
-    }
-}
+mod tests;

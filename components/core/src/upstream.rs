@@ -133,7 +133,7 @@ impl Upstream {
         &self.endpoints
     }
 
-    /// The name and password, if it is private.
+    /// How to come to its credentials, if it is private.
     #[must_use]
     pub const fn credentials(&self) -> Option<&config::Credentials> {
         self.credentials.as_ref()

@@ -73,7 +73,7 @@ mod tests {
     #[test]
     fn lists_what_is_public_and_configured() {
         let json = r#"{"upstreams":[{"name":"a.io","endpoints":["http://a"]},{"name":"b.io","endpoints":["http://b"]},
-            {"name":"p.io","endpoints":["http://p"],"credentials":{"username":"u","password":"p"}}]}"#;
+            {"name":"p.io","endpoints":["http://p"],"credentials":{"variable":"v"}}]}"#;
         let upstreams = Registry::parse(json).expect("a configuration");
         let a = upstreams.find("a.io");
         let rows = [

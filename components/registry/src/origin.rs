@@ -9,7 +9,7 @@ use crate::bindings::wasi::http::types::{
 use crate::bindings::wit_future;
 use crate::failure::{Failure, is_outage, of_blobs, origin_failed, refused, unreachable, value_of};
 use crate::respond::Fields;
-use crate::{behind, endpoints, token};
+use crate::{behind, credentials, endpoints, token};
 use ledge_core::error::{ApiError, ErrorKind};
 use ledge_core::health::Outcome;
 use ledge_core::media_type::ACCEPT_MANIFESTS;
@@ -78,6 +78,8 @@ impl<'a> Origin<'a> {
     /// Asks the endpoints, those that are well first, until one answers with anything but a
     /// failure of its own.
     pub(crate) async fn ask(&self, question: &Question<'_>) -> Result<Reply<'a>, ApiError> {
+        // Without its credentials nobody is asked, and no endpoint has failed.
+        credentials::now(self.upstream).await?;
         let mut last = origin_failed(self.upstream.name(), "has no endpoint");
         for (_, endpoint) in self.tries().await {
             endpoints::tried(self.upstream, endpoint).await;
@@ -139,7 +141,7 @@ impl<'a> Origin<'a> {
         endpoint: &'a Endpoint,
         question: &Question<'_>,
     ) -> Result<Reply<'a>, ApiError> {
-        let known = token::known(self, endpoint).await;
+        let known = token::known(self, endpoint).await?;
         let reply = self.exchange(endpoint, question, known.as_ref()).await?;
         if reply.status != 401 {
             return Ok(reply);
@@ -175,7 +177,7 @@ impl<'a> Origin<'a> {
             doors.push(Door {
                 index,
                 endpoint,
-                access: token::known(self, endpoint).await,
+                access: token::known(self, endpoint).await?,
             });
         }
         let result = match run(self.source(object, &doors)?).await {

@@ -29,7 +29,9 @@ pub(crate) async fn renew(ticket: &[u8], why: &Refusal) -> Result<Request, Strin
         upstream,
         repository: &ticket.repository,
     };
-    let known = token::known(&origin, endpoint).await;
+    let known = token::known(&origin, endpoint)
+        .await
+        .map_err(|error| text(&error))?;
     let access = if why.status == 401 {
         let fields = why
             .fields

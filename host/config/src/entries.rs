@@ -1,12 +1,13 @@
 //! Values that a file alone can hold: of upstreams and rules there are many, so they have no
 //! variables and no flags.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::error::{Fault, Place, Problem, Quoted};
 use crate::file::{Entry, Key, Section};
 use crate::layers::between;
-use crate::provenance::{Provenance, Sourced};
+use crate::provenance::{FilePlace, Provenance, Sourced};
 use crate::value::{Shape, Value};
 
 /// A string, parsed. A problem more if it is none.
@@ -18,6 +19,14 @@ pub(crate) fn scalar<T>(
     of_shape(&entry?, Shape::Text, parse, problems)
 }
 
+/// A path.
+pub(crate) fn path(
+    entry: Option<Entry<'_>>,
+    problems: &mut Vec<Problem>,
+) -> Option<Sourced<PathBuf>> {
+    scalar(entry, <PathBuf as Value>::parse, problems)
+}
+
 /// True or false.
 pub(crate) fn boolean(
     entry: Option<Entry<'_>>,
@@ -26,7 +35,8 @@ pub(crate) fn boolean(
     of_shape(&entry?, Shape::Boolean, <bool as Value>::parse, problems)
 }
 
-fn of_shape<T>(
+/// A value that TOML holds in that shape, parsed. A problem more if it is none.
+pub(crate) fn of_shape<T>(
     entry: &Entry<'_>,
     shape: Shape,
     parse: impl Fn(&str) -> Result<T, Fault>,
@@ -48,7 +58,31 @@ pub(crate) fn list<T>(
     problems: &mut Vec<Problem>,
 ) -> Option<Sourced<Vec<T>>> {
     let entry = entry?;
-    let texts = match entry.texts() {
+    each(&entry, entry.texts(), parse, problems)
+}
+
+/// A string, or a list of strings, each parsed. A problem more for each that is none, and for an empty list.
+pub(crate) fn one_or_more<T>(
+    entry: Option<Entry<'_>>,
+    parse: impl Fn(&str) -> Result<T, Fault>,
+    problems: &mut Vec<Problem>,
+) -> Option<Sourced<Vec<T>>> {
+    let entry = entry?;
+    let found = each(&entry, entry.text_or_texts(), parse, problems)?;
+    // If one was refused, that is told already.
+    if found.is_empty() && entry.text_or_texts().is_ok_and(|texts| texts.is_empty()) {
+        problems.push(entry.problem(Fault::Empty));
+    }
+    Some(found)
+}
+
+fn each<T>(
+    entry: &Entry<'_>,
+    texts: Result<Vec<(&str, FilePlace)>, Fault>,
+    parse: impl Fn(&str) -> Result<T, Fault>,
+    problems: &mut Vec<Problem>,
+) -> Option<Sourced<Vec<T>>> {
+    let texts = match texts {
         Ok(texts) => texts,
         Err(fault) => {
             problems.push(entry.problem(fault));

@@ -9,10 +9,13 @@ use crate::error::Fault;
 /// Where the system's administrator puts the file (Filesystem Hierarchy Standard 3.0, section 3.7).
 const SYSTEM_FILE: &str = "/etc/ledge/ledge.toml";
 
+/// The variables that name proxies, in capitals. They are also known in small letters.
+const PROXIES: [&str; 3] = ["HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"];
+
 /// What the process stands in, as data, so that tests choose it.
 #[derive(Debug, Clone, Default)]
 pub struct Surroundings {
-    /// Environment variables. One that is empty counts as not set, because templates of
+    /// Environment variables: those of Ledge, and those that name proxies. One that is empty counts as not set, because templates of
     /// deployments often leave them so.
     pub variables: BTreeMap<OsString, OsString>,
     /// Where a configuration file is looked for when none is named. The first that exists is read.
@@ -32,7 +35,10 @@ impl Surroundings {
             .map(|found| found.config_dir().join("ledge.toml"));
         Self {
             variables: std::env::vars_os()
-                .filter(|(name, _)| name.to_string_lossy().starts_with("LEDGE_"))
+                .filter(|(name, _)| {
+                    let name = name.to_string_lossy();
+                    name.starts_with("LEDGE_") || PROXIES.contains(&name.to_uppercase().as_str())
+                })
                 .collect(),
             config_files: own_file
                 .into_iter()

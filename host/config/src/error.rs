@@ -219,6 +219,32 @@ pub enum Fault {
     /// A user name or password that cannot be sent (RFC 7617, section 2).
     #[error("HTTP's Basic scheme cannot carry it")]
     Credential,
+    /// A token that cannot be sent (RFC 6750, section 2.1).
+    #[error("HTTP's Bearer scheme cannot carry it")]
+    Token,
+    /// More than one way to credentials.
+    #[error("it cannot be given beside {first}")]
+    SeveralCredentials {
+        /// The key that was given first.
+        first: &'static str,
+    },
+    /// No name of an environment variable. It may be the secret by mistake, so it is not repeated.
+    #[error("it is not the name of an environment variable")]
+    VariableName,
+    /// No name of a credential helper.
+    #[error("{0} is not the name of a credential helper")]
+    HelperName(Quoted),
+    /// One half of a client certificate.
+    #[error("{given} is given without {missing}")]
+    HalfIdentity {
+        /// The key that is there.
+        given: &'static str,
+        /// The key that is not.
+        missing: &'static str,
+    },
+    /// Whoever is to use it cannot. The words are theirs, with what to do about it.
+    #[error("{0}")]
+    Unusable(String),
     /// Two upstreams would answer to one name.
     #[error("{name} is already {holder}")]
     NameTaken {
@@ -285,6 +311,18 @@ impl Fault {
                 r#"write it without a scheme, as in "auth.example" or "10.0.0.5:5000""#
             }
             Self::HalfCredentials { .. } => "give both, or neither for anonymous pulls",
+            Self::HalfIdentity { .. } => "give the certificate's file and its key's, or neither",
+            Self::SeveralCredentials { .. } => {
+                "an upstream has one way to its credentials: username with password, password_file or password_env; \
+                 token, token_file or token_env; docker_config; or credential_helper"
+            }
+            Self::Token => "it is visible ASCII alone, without a space",
+            Self::VariableName => {
+                "write a name of letters, digits and underscores, not the secret itself"
+            }
+            Self::HelperName(_) => {
+                r#"write what stands behind docker-credential-, as in "ecr-login""#
+            }
             Self::Credential => {
                 "neither may be empty or hold control characters, and a user name holds no colon"
             }

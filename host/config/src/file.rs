@@ -222,7 +222,7 @@ impl<'a> Entry<'a> {
     /// The value as one text, if TOML holds it in that shape.
     pub(crate) fn scalar(&self, shape: Shape) -> Result<Cow<'_, str>, Fault> {
         match (&self.value, shape) {
-            (DeValue::String(text), Shape::Text | Shape::TextOrNumber) => {
+            (DeValue::String(text), Shape::Text | Shape::TextOrNumber | Shape::TextOrBoolean) => {
                 Ok(Cow::Borrowed(text.as_ref()))
             }
             (DeValue::Integer(integer), Shape::Number | Shape::TextOrNumber) => {
@@ -230,7 +230,7 @@ impl<'a> Entry<'a> {
                     .map(|number| number.to_string());
                 Ok(decimal.map_or_else(|_| Cow::Borrowed(integer.as_str()), Cow::Owned))
             }
-            (DeValue::Boolean(truth), Shape::Boolean) => {
+            (DeValue::Boolean(truth), Shape::Boolean | Shape::TextOrBoolean) => {
                 Ok(Cow::Borrowed(if *truth { "true" } else { "false" }))
             }
             _ => Err(self.wrong_type(shape.expected())),
@@ -253,6 +253,20 @@ impl<'a> Entry<'a> {
                 }),
             })
             .collect()
+    }
+
+    /// The value as a list of texts; one text is a list of one.
+    pub(crate) fn text_or_texts(&self) -> Result<Vec<(&str, FilePlace)>, Fault> {
+        match &self.value {
+            DeValue::String(text) => Ok(vec![(text.as_ref(), self.place.clone())]),
+            DeValue::Array(_) => self.texts(),
+            _ => Err(self.wrong_type("a string or a list of strings")),
+        }
+    }
+
+    /// Whether the value is this truth.
+    pub(crate) fn is_boolean(&self, truth: bool) -> bool {
+        self.value.as_bool() == Some(truth)
     }
 
     /// The entry's key.

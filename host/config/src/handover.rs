@@ -1,9 +1,10 @@
 //! The configuration as other rooms take it: plain data, without where it came from.
 
 use ledge_core::config as core;
-use secrecy::ExposeSecret;
+use ledge_core::config::credentials;
 use url::Url;
 
+use crate::credentials::Credentials;
 use crate::provenance::Sourced;
 use crate::types::{Config, FreshnessRule, Rule, Upstream};
 
@@ -18,17 +19,52 @@ pub struct UpstreamEgress {
     pub trusted_hosts: Vec<String>,
 }
 
+/// An upstream that has credentials.
+#[derive(Debug, Clone)]
+pub struct Account<'a> {
+    /// The upstream.
+    pub upstream: &'a Upstream,
+    /// The variable in which the component finds them.
+    pub variable: String,
+    /// The variable that it reads when an origin has refused those.
+    pub fresh_variable: String,
+    /// Under which names others may know the upstream, the likeliest first.
+    pub servers: Vec<String>,
+    /// Where they come from.
+    pub credentials: &'a Credentials,
+}
+
 impl Config {
-    /// What the registry component is told. It holds passwords in the clear.
+    /// What the registry component is told. It holds no secret, only where it finds them.
     pub fn registry(&self) -> core::Registry {
         core::Registry {
             default_upstream: self
                 .default_upstream
                 .as_ref()
                 .map(|name| name.value.clone()),
-            upstreams: self.upstreams.iter().map(registry_upstream).collect(),
+            upstreams: (0..)
+                .zip(&self.upstreams)
+                .map(|(number, upstream)| registry_upstream(number, upstream))
+                .collect(),
             rules: self.rules.iter().map(registry_rule).collect(),
         }
+    }
+
+    /// The upstreams that have credentials.
+    pub fn accounts(&self) -> Vec<Account<'_>> {
+        let numbered = (0..).zip(&self.upstreams);
+        numbered
+            .filter_map(|(number, upstream)| {
+                let variable = credentials::variable(number);
+                Some(Account {
+                    fresh_variable: credentials::fresh(&variable),
+                    variable,
+                    servers: servers(upstream),
+                    credentials: upstream.credentials.as_ref()?,
+                    upstream,
+                })
+            })
+            .collect()
     }
 
     /// Where the host may connect to.
@@ -48,7 +84,14 @@ impl Config {
     }
 }
 
-fn registry_upstream(upstream: &Upstream) -> core::Upstream {
+/// The hosts that are asked, then what clients call it.
+fn servers(upstream: &Upstream) -> Vec<String> {
+    let endpoints = upstream.endpoints.iter().map(ToString::to_string);
+    let names = std::iter::once(&upstream.name).chain(upstream.aliases.iter());
+    endpoints.chain(names.cloned()).collect()
+}
+
+fn registry_upstream(number: usize, upstream: &Upstream) -> core::Upstream {
     let freshness = &upstream.freshness;
     core::Upstream {
         name: upstream.name.clone(),
@@ -58,10 +101,7 @@ fn registry_upstream(upstream: &Upstream) -> core::Upstream {
         credentials: upstream
             .credentials
             .as_ref()
-            .map(|credentials| core::Credentials {
-                username: credentials.username.value.clone(),
-                password: credentials.password.expose_secret().to_owned(),
-            }),
+            .map(|_| core::Credentials::Variable(credentials::variable(number))),
         trusted_hosts: upstream.trusted_hosts.value.clone(),
         fresh_seconds: freshness.fresh.as_secs(),
         stale_while_revalidate_seconds: freshness.stale_while_revalidate.as_secs(),

@@ -12,7 +12,7 @@ use crate::value::{Shape, Value};
 
 /// The layers above the file, and what was found wrong so far.
 pub(crate) struct Layers<'a> {
-    surroundings: &'a Surroundings,
+    pub(crate) surroundings: &'a Surroundings,
     flags: &'a Flags,
     pub(crate) problems: Vec<Problem>,
 }

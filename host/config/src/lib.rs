@@ -7,6 +7,8 @@
 
 mod bandwidth;
 mod builtin;
+mod connection;
+mod credentials;
 mod entries;
 mod environment;
 mod error;
@@ -29,15 +31,18 @@ mod upstreams;
 mod value;
 
 pub use bandwidth::Bandwidth;
+pub use connection::{Connection, Identity, Proxy, ProxyUrl};
+pub use credentials::{Credentials, Text};
 pub use environment::Surroundings;
 pub use error::{Fault, Place, Problem, Problems};
 pub use flags::Flags;
-pub use handover::UpstreamEgress;
+pub use handover::{Account, UpstreamEgress};
+/// What an upstream is shown, as it crosses the border to the component.
+pub use ledge_core::config::Secret;
 pub use log::{LogFilter, LogFormat};
 pub use name::Endpoint;
 pub use provenance::{FilePlace, Provenance, Sourced};
 pub use transfer::{Abandoned, Percent, Ranges};
 pub use types::{
-    Config, Credentials, Freshness, FreshnessRule, Limits, Log, Rule, Server, Store, Transfer,
-    Upstream,
+    Config, Freshness, FreshnessRule, Limits, Log, Rule, Server, Store, Transfer, Upstream,
 };

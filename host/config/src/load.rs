@@ -63,7 +63,7 @@ fn read(mut root: Section<'_>, layers: &mut Layers<'_>) -> Option<Config> {
     let transfer = part(&mut root, layers, "transfer", transfer);
     let log = part(&mut root, layers, "log", log);
     let named = subsection(&mut root, layers, "upstreams");
-    let upstreams = upstreams::read(named, &mut layers.problems);
+    let upstreams = upstreams::read(named, layers.surroundings, &mut layers.problems);
     let default_upstream = default_upstream(&mut root, layers, &upstreams);
     let rules = rules::read(root.take("rules"), &upstreams, &mut layers.problems);
     layers.problems.extend(root.finish());

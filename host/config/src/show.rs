@@ -5,6 +5,8 @@ use std::fmt;
 use ledge_core::config::Action;
 use toml::Value as Toml;
 
+use crate::connection::{Connection, Identity, Proxy};
+use crate::credentials::{Credentials, Text};
 use crate::provenance::{Provenance, Sourced, printable};
 use crate::setting::{self, Setting};
 use crate::types::{Config, Freshness, Rule, Upstream};
@@ -116,14 +118,59 @@ fn upstream(f: &mut fmt::Formatter<'_>, upstream: &Upstream) -> fmt::Result {
     line(f, "endpoints", &list(endpoints), &endpoints.provenance)?;
     let aliases = &upstream.aliases;
     line(f, "aliases", &list(aliases), &aliases.provenance)?;
-    if let Some(credentials) = &upstream.credentials {
-        let (username, password) = (&credentials.username, &credentials.password);
-        line(f, "username", &text(username), &username.provenance)?;
-        line(f, "password", &text(HIDDEN), &password.provenance)?;
+    if let Some(given) = &upstream.credentials {
+        credentials(f, given)?;
     }
     let trusted = &upstream.trusted_hosts;
     line(f, "trusted_hosts", &list(trusted), &trusted.provenance)?;
+    connection(f, &upstream.connection)?;
     freshness(f, &upstream.name, &upstream.freshness)
+}
+
+fn credentials(f: &mut fmt::Formatter<'_>, credentials: &Credentials) -> fmt::Result {
+    match credentials {
+        Credentials::Password { username, password } => {
+            line(f, "username", &text(username), &username.provenance)?;
+            secret(f, "password", password)
+        }
+        Credentials::Token(token) => secret(f, "token", token),
+        Credentials::DockerConfig(path) => {
+            let value = path
+                .as_ref()
+                .map_or(Toml::Boolean(true), |path| path.to_toml());
+            line(f, "docker_config", &value, &path.provenance)
+        }
+        Credentials::Helper(name) => line(f, "credential_helper", &text(name), &name.provenance),
+    }
+}
+
+fn secret(f: &mut fmt::Formatter<'_>, key: &str, secret: &Text) -> fmt::Result {
+    match secret {
+        Text::Inline(hidden) => line(f, key, &text(HIDDEN), &hidden.provenance),
+        Text::File(path) => line(f, &format!("{key}_file"), &path.to_toml(), &path.provenance),
+        Text::Environment(name) => line(f, &format!("{key}_env"), &text(name), &name.provenance),
+    }
+}
+
+fn connection(f: &mut fmt::Formatter<'_>, connection: &Connection) -> fmt::Result {
+    if let Some(files) = &connection.ca_file {
+        let values = files.iter().map(Value::to_toml).collect();
+        line(f, "ca_file", &Toml::Array(values), &files.provenance)?;
+    }
+    if let Some(Identity { certificate, key }) = &connection.identity {
+        line(
+            f,
+            "client_certificate",
+            &certificate.to_toml(),
+            &certificate.provenance,
+        )?;
+        line(f, "client_key", &key.to_toml(), &key.provenance)?;
+    }
+    if let Some(Proxy { url, exempt }) = &connection.proxy {
+        line(f, "proxy", &text(&url.to_string()), &url.provenance)?;
+        given(f, "no_proxy", exempt.as_ref())?;
+    }
+    Ok(())
 }
 
 fn freshness(f: &mut fmt::Formatter<'_>, upstream: &str, freshness: &Freshness) -> fmt::Result {

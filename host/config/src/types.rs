@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 use ledge_core::config::{Action, PlatformPattern, RepositoryPattern, RuleName, TagPattern};
-use secrecy::SecretString;
 
 use crate::bandwidth::Bandwidth;
+use crate::connection::Connection;
+use crate::credentials::Credentials;
 use crate::log::{LogFilter, LogFormat};
 use crate::name::Endpoint;
 use crate::provenance::Sourced;
@@ -127,6 +128,8 @@ pub struct Upstream {
     pub official_prefix: Option<&'static str>,
     /// None is anonymous.
     pub credentials: Option<Credentials>,
+    /// How its hosts are connected to.
+    pub connection: Connection,
     /// `host` or `host:port` that may get the password, and that redirects may reach even if
     /// their address is private.
     pub trusted_hosts: Sourced<Vec<String>>,
@@ -177,13 +180,4 @@ pub struct Rule {
     pub tag: Option<Sourced<TagPattern>>,
     /// Which platforms of an index.
     pub platform: Option<Sourced<PlatformPattern>>,
-}
-
-/// A user name and a password. `Debug` hides the password.
-#[derive(Debug, Clone)]
-pub struct Credentials {
-    /// The user name.
-    pub username: Sourced<String>,
-    /// The password, or a personal access token.
-    pub password: Sourced<SecretString>,
 }

@@ -2,32 +2,44 @@
 
 use std::collections::BTreeMap;
 
-use secrecy::SecretString;
-
 use crate::builtin::{self, BuiltIn};
+use crate::connection::{GivenConnection, Proxies};
+use crate::credentials::{self, Credentials};
 use crate::entries::{list, scalar};
+use crate::environment::Surroundings;
 use crate::error::{Fault, Place, Problem, Quoted};
-use crate::file::{Entry, Key, Section};
+use crate::file::{Entry, Section};
 use crate::freshness::GivenFreshness;
 use crate::layers::Layered;
 use crate::name::{self, Endpoint};
 use crate::provenance::{Provenance, Sourced};
 use crate::suggest::nearest;
-use crate::types::{Credentials, Upstream};
+use crate::types::Upstream;
 
 /// The upstreams of the section, in the order of their names; the built-in ones if it names none.
-pub(crate) fn read(section: Option<Section<'_>>, problems: &mut Vec<Problem>) -> Vec<Upstream> {
+pub(crate) fn read(
+    section: Option<Section<'_>>,
+    surroundings: &Surroundings,
+    problems: &mut Vec<Problem>,
+) -> Vec<Upstream> {
+    let proxies = Proxies::of(surroundings, problems);
     let named = section.map(|mut section| section.take_all());
     let upstreams: Vec<Upstream> = match named {
         Some(named) if !named.is_empty() => named
             .into_iter()
-            .filter_map(|(name, entry)| upstream(&name, entry, problems))
+            .filter_map(|(name, entry)| upstream(&name, entry, &proxies, problems))
             .collect(),
         _ => builtin::ALL
             .iter()
             .map(|known| {
                 let endpoints = built_in_endpoint(known);
-                assemble(known.name, Some(known), endpoints, Given::default())
+                assemble(
+                    known.name,
+                    Some(known),
+                    endpoints,
+                    Given::default(),
+                    &proxies,
+                )
             })
             .collect(),
     };
@@ -67,12 +79,18 @@ fn meant(name: &str, upstreams: &[Upstream]) -> Option<String> {
 struct Given {
     aliases: Option<Sourced<Vec<String>>>,
     credentials: Option<Credentials>,
+    connection: GivenConnection,
     trusted_hosts: Option<Sourced<Vec<String>>>,
     freshness: GivenFreshness,
 }
 
 /// One upstream. If there is none, there is a problem more.
-fn upstream(name: &str, entry: Entry<'_>, problems: &mut Vec<Problem>) -> Option<Upstream> {
+fn upstream(
+    name: &str,
+    entry: Entry<'_>,
+    proxies: &Proxies,
+    problems: &mut Vec<Problem>,
+) -> Option<Upstream> {
     if let Err(fault) = name::upstream_name(name) {
         problems.push(entry.key().problem(fault));
         return None;
@@ -91,7 +109,8 @@ fn upstream(name: &str, entry: Entry<'_>, problems: &mut Vec<Problem>) -> Option
     };
     let endpoints = endpoints(&mut section, problems);
     let given = Given {
-        credentials: credentials(&key, &mut section, problems),
+        credentials: credentials::read(&key, &mut section, problems),
+        connection: GivenConnection::read(&key, &mut section, problems),
         aliases: list(section.take("aliases"), name::upstream_name, problems),
         trusted_hosts: list(section.take("trusted_hosts"), name::host, problems),
         freshness: GivenFreshness::read(&mut section, problems),
@@ -107,7 +126,7 @@ fn upstream(name: &str, entry: Entry<'_>, problems: &mut Vec<Problem>) -> Option
         (Layered::Refused, _) => None,
     };
     problems.extend(section.finish());
-    Some(assemble(name, known, endpoints?, given))
+    Some(assemble(name, known, endpoints?, given, proxies))
 }
 
 fn built_in_endpoint(known: &BuiltIn) -> Sourced<Vec<Endpoint>> {
@@ -120,6 +139,7 @@ fn assemble(
     known: Option<&'static BuiltIn>,
     endpoints: Sourced<Vec<Endpoint>>,
     given: Given,
+    proxies: &Proxies,
 ) -> Upstream {
     // Only its own endpoints may make a built-in upstream send a password to its own token service.
     let trusted = known
@@ -130,6 +150,7 @@ fn assemble(
         aliases: given
             .aliases
             .unwrap_or_else(|| built_in(known.map_or(&[], |known| known.aliases))),
+        connection: given.connection.filled(&endpoints, proxies),
         endpoints,
         official_prefix: known.and_then(|known| known.official_prefix),
         credentials: given.credentials,
@@ -179,49 +200,6 @@ fn endpoints(section: &mut Section<'_>, problems: &mut Vec<Problem>) -> Layered<
         _ if problems.len() > before => Layered::Refused,
         Some(endpoints) => Layered::Said(endpoints),
         None => Layered::Silent,
-    }
-}
-
-/// `username` and `password`: both or neither.
-fn credentials(
-    key: &Key,
-    section: &mut Section<'_>,
-    problems: &mut Vec<Problem>,
-) -> Option<Credentials> {
-    let (username, password) = (section.take("username"), section.take("password"));
-    let half = match (&username, &password) {
-        (Some(_), None) => Some(("username", "password")),
-        (None, Some(_)) => Some(("password", "username")),
-        _ => None,
-    };
-    if let Some((given, missing)) = half {
-        problems.push(key.problem(Fault::HalfCredentials { given, missing }));
-    }
-    let username = scalar(username, user_name, problems);
-    let password = scalar(password, secret, problems);
-    Some(Credentials {
-        username: username?,
-        password: password?,
-    })
-}
-
-/// RFC 7617, section 2: no colon, no control characters.
-fn user_name(text: &str) -> Result<String, Fault> {
-    if text.contains(':') {
-        return Err(Fault::Credential);
-    }
-    sendable(text).map(str::to_owned)
-}
-
-fn secret(text: &str) -> Result<SecretString, Fault> {
-    sendable(text).map(SecretString::from)
-}
-
-fn sendable(text: &str) -> Result<&str, Fault> {
-    if text.is_empty() || text.chars().any(char::is_control) {
-        Err(Fault::Credential)
-    } else {
-        Ok(text)
     }
 }
 

@@ -33,6 +33,8 @@ pub(crate) enum Shape {
     TextOrNumber,
     /// True or false.
     Boolean,
+    /// A string, or true or false.
+    TextOrBoolean,
 }
 
 impl Shape {
@@ -43,6 +45,7 @@ impl Shape {
             Self::Number => "an integer",
             Self::TextOrNumber => "a string or an integer",
             Self::Boolean => "true or false",
+            Self::TextOrBoolean => "a string, true or false",
         }
     }
 }

@@ -68,21 +68,28 @@ enum ConfigCommand {
 
 impl Cli {
     /// Runs the command; `serve` is what `ledge serve` does once the log is on.
-    pub(crate) fn run(self, serve: impl FnOnce(&Config) -> anyhow::Result<()>) -> ExitCode {
-        let outcome =
-            match self.command {
-                Command::Serve(flags) => load(&flags).and_then(|config| {
-                    let _log = logging::start(&config.log)?;
-                    serve(&config)
+    /// `check` is what it does before.
+    pub(crate) fn run(
+        self,
+        check: impl FnOnce(&Config) -> anyhow::Result<()>,
+        serve: impl FnOnce(&Config) -> anyhow::Result<()>,
+    ) -> ExitCode {
+        let outcome = match self.command {
+            Command::Serve(flags) => load(&flags).and_then(|config| {
+                let _log = logging::start(&config.log)?;
+                serve(&config)
+            }),
+            Command::Warm(args) => warm::run(&args),
+            Command::Config(args) => match args.command {
+                ConfigCommand::Check(flags) => load(&flags).and_then(|config| {
+                    check(&config)?;
+                    print(|out| configuration::check(&config, out))
                 }),
-                Command::Warm(args) => warm::run(&args),
-                Command::Config(args) => match args.command {
-                    ConfigCommand::Check(flags) => load(&flags)
-                        .and_then(|config| print(|out| configuration::check(&config, out))),
-                    ConfigCommand::Show(flags) => load(&flags)
-                        .and_then(|config| print(|out| configuration::show(&config, out))),
-                },
-            };
+                ConfigCommand::Show(flags) => {
+                    load(&flags).and_then(|config| print(|out| configuration::show(&config, out)))
+                }
+            },
+        };
         match outcome {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {

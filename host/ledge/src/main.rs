@@ -2,6 +2,8 @@
 
 mod cli;
 mod component;
+mod connections;
+mod credentials;
 mod open_files;
 mod respond;
 mod serve;
@@ -16,5 +18,5 @@ use clap::Parser;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    cli::Cli::parse().run(serve::run)
+    cli::Cli::parse().run(serve::check, serve::run)
 }

@@ -10,7 +10,8 @@ use http::{Request, Response};
 use http_body_util::{BodyExt, Empty};
 use hyper::body::{Body, Incoming};
 use ledge_config::Config;
-use ledge_origin::{Client, ClientOptions, EgressRules, UpstreamEgress};
+use ledge_credentials::Credentials;
+use ledge_origin::{Client, ClientOptions, EgressRules};
 use ledge_runtime::{
     Capabilities, Engine, EngineOptions, Flights, ResponseBody, Runtime, RuntimeOptions, Stores,
     Variables,
@@ -23,9 +24,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::sleep;
 
-use crate::component;
-use crate::open_files;
-use crate::respond;
+use crate::{component, connections, credentials, open_files, respond};
 
 /// The variable in which the registry component finds its configuration.
 const REGISTRY: &str = "ledge_registry";
@@ -63,8 +62,9 @@ pub(crate) fn run(config: &Config) -> Result<()> {
         .build()
         .context("cannot start the threads that serve")?;
     open_files::raise(config.server.max_connections.value);
+    let ways = runtime.block_on(Ways::check(config))?;
     let mirror = Mirror::open(config)?;
-    let summary = runtime.block_on(mirror.serve(config))?;
+    let summary = runtime.block_on(mirror.serve(config, ways))?;
     if summary.cut > 0 {
         tracing::warn!(
             cut = summary.cut,
@@ -78,6 +78,40 @@ pub(crate) fn run(config: &Config) -> Result<()> {
     // Transfers that no client waits for are not waited for: their partial files are taken up or swept later.
     runtime.shutdown_background();
     Ok(())
+}
+
+/// The ways to the upstreams.
+struct Ways {
+    egress: EgressRules,
+    credentials: Credentials,
+}
+
+impl Ways {
+    /// Reads every file that the configuration names.
+    ///
+    /// # Errors
+    /// What cannot be used of them.
+    async fn check(config: &Config) -> Result<Self> {
+        let egress = connections::egress(config)?;
+        let credentials = credentials::credentials(config)?;
+        credentials::check(config, &credentials).await?;
+        Ok(Self {
+            egress,
+            credentials,
+        })
+    }
+}
+
+/// Reads what `serve` reads of the upstreams, and starts nothing.
+///
+/// # Errors
+/// What cannot be used of the files and variables that the configuration names.
+pub(crate) fn check(config: &Config) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("cannot start a thread to read with")?;
+    runtime.block_on(Ways::check(config)).map(drop)
 }
 
 /// What is opened before the first client is let in.
@@ -108,9 +142,9 @@ impl Mirror {
         })
     }
 
-    async fn serve(&self, config: &Config) -> Result<Summary> {
+    async fn serve(&self, config: &Config, ways: Ways) -> Result<Summary> {
         let signals = Signals::receive()?;
-        let capabilities = self.capabilities(config)?;
+        let capabilities = self.capabilities(config, ways)?;
         let transfers = capabilities.transfers.clone();
         let component = Runtime::new(
             &self.engine,
@@ -146,9 +180,10 @@ impl Mirror {
         Ok(summary)
     }
 
-    fn capabilities(&self, config: &Config) -> Result<Capabilities> {
-        let client = Client::new(egress(config), client_options(config))?;
+    fn capabilities(&self, config: &Config, ways: Ways) -> Result<Capabilities> {
+        let client = Client::new(ways.egress, client_options(config))?;
         let registry = serde_json::to_string(&config.registry())?;
+        let variables = Variables::new(HashMap::from([(REGISTRY.to_owned(), registry)]));
         let options = transfer_options(config);
         let transfers = Transfers::new(self.store.clone(), client.clone(), options);
         Ok(Capabilities {
@@ -162,7 +197,7 @@ impl Mirror {
                     Arc::new(MemoryKv::new(VOLATILE_BYTES)) as KeyValue,
                 ),
             ])),
-            variables: Variables::new(HashMap::from([(REGISTRY.to_owned(), registry)])),
+            variables: credentials::offer(variables, config, &ways.credentials),
             client,
         })
     }
@@ -245,15 +280,6 @@ fn client_options(config: &Config) -> ClientOptions {
         retry: Some(RETRY),
         ..ClientOptions::default()
     }
-}
-
-fn egress(config: &Config) -> EgressRules {
-    let upstreams = config.egress().into_iter().map(|upstream| UpstreamEgress {
-        name: upstream.name,
-        endpoints: upstream.endpoints,
-        trusted_hosts: upstream.trusted_hosts,
-    });
-    EgressRules::new(upstreams.collect())
 }
 
 /// Hands requests to the component.

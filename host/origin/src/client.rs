@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::request::Parts;
 use http::{HeaderMap, Method, Request, Response, StatusCode, Uri};
-use http_body_util::{BodyExt, Empty, Limited};
+use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::{Body, Incoming};
 use hyper_util::client::legacy;
 use tokio::time::{Instant, timeout_at};
@@ -55,6 +56,7 @@ struct Hop {
     method: Method,
     uri: Uri,
     headers: HeaderMap,
+    body: Bytes,
 }
 
 impl Client {
@@ -127,6 +129,20 @@ impl Client {
             host: hop.leg.target.to_string(),
         })
     }
+
+    /// Sends a POST to a token service that a configured origin has named as the `realm` of
+    /// a Bearer challenge; nobody else is sent one. It is sent once, and follows no redirect,
+    /// because its body is a secret. Fields are treated as [`Self::fetch`] does it.
+    ///
+    /// # Errors
+    /// [`FetchError`], but for those of redirects. An answer of any status is no error.
+    pub async fn post(&self, request: Request<Bytes>) -> Result<Fetched, FetchError> {
+        let deadline = Instant::now() + self.0.options.header_timeout;
+        let hop = self.0.begin_post(request)?;
+        let sent = self.0.ask_once(&hop, deadline).await;
+        let response = sent.map_err(|failure| failure.error)?;
+        Ok(self.0.arrive(hop, response))
+    }
 }
 
 impl Inner {
@@ -140,14 +156,19 @@ impl Inner {
         }
         let leg = self.rules.begin(target);
         let leg = leg.map_err(|why| FetchError::Denied { host, why })?;
-        let mut fields = parts.headers;
-        headers::prepare(&mut fields);
-        Ok(Hop {
-            leg,
-            method: parts.method,
-            uri: parts.uri,
-            headers: fields,
-        })
+        Ok(Hop::new(leg, parts, Bytes::new()))
+    }
+
+    fn begin_post(&self, request: Request<Bytes>) -> Result<Hop, FetchError> {
+        let (parts, body) = request.into_parts();
+        let target = target(&parts.uri)?;
+        let host = target.to_string();
+        let leg = match parts.method {
+            Method::POST => self.rules.begin_post(target),
+            _ => Err(DenyReason::Method),
+        };
+        let leg = leg.map_err(|why| FetchError::Denied { host, why })?;
+        Ok(Hop::new(leg, parts, body))
     }
 
     fn go_on(&self, hop: &mut Hop, uri: Uri) -> Result<(), FetchError> {
@@ -217,8 +238,20 @@ impl Inner {
 }
 
 impl Hop {
-    fn request(&self, forwarder: Option<&Proxy>) -> Request<Empty<Bytes>> {
-        let mut request = Request::new(Empty::new());
+    fn new(leg: Leg, parts: Parts, body: Bytes) -> Self {
+        let mut fields = parts.headers;
+        headers::prepare(&mut fields);
+        Self {
+            leg,
+            method: parts.method,
+            uri: parts.uri,
+            headers: fields,
+            body,
+        }
+    }
+
+    fn request(&self, forwarder: Option<&Proxy>) -> Request<Full<Bytes>> {
+        let mut request = Request::new(Full::new(self.body.clone()));
         request.method_mut().clone_from(&self.method);
         request.uri_mut().clone_from(&self.uri);
         request.headers_mut().clone_from(&self.headers);

@@ -108,6 +108,9 @@ pub enum DenyReason {
     /// Neither GET nor HEAD.
     #[error("only GET and HEAD are sent")]
     Method,
+    /// A POST, and no configured origin has named it as its token service.
+    #[error("only token services are sent a POST")]
+    NoTokenService,
 }
 
 /// What is wrong with a redirect.

@@ -3,8 +3,8 @@
 //!
 //! A [`Client`] sends GET and HEAD requests over pooled connections (HTTP/1.1,
 //! and HTTP/2 where TLS negotiates it), follows redirects, and takes credentials
-//! off a request before it goes to another host. [`EgressRules`] say which hosts
-//! may be asked:
+//! off a request before it goes to another host. A POST goes to token services alone,
+//! and no further. [`EgressRules`] say which hosts may be asked:
 //!
 //! | target | how it is let through | may have a private address |
 //! |---|---|---|

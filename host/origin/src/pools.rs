@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::Empty;
+use http_body_util::Full;
 use hyper_util::client::legacy;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::ClientConfig;
@@ -37,7 +37,7 @@ const H2_STREAM_WINDOW: u32 = 4 * 1024 * 1024;
 /// The same for a connection: a few such streams.
 const H2_CONNECTION_WINDOW: u32 = 16 * 1024 * 1024;
 
-pub(crate) type Pool = legacy::Client<Dialer, Empty<Bytes>>;
+pub(crate) type Pool = legacy::Client<Dialer, Full<Bytes>>;
 
 /// A set of pools for every [`Connection`].
 pub(crate) struct Pools(Vec<Settings>);

@@ -200,6 +200,14 @@ impl Rules {
         self.leg(owners, false, target, Upstream::reach_of_realm)
     }
 
+    /// Whether a request with a body may go to `target`.
+    pub(crate) fn begin_post(&self, target: Target) -> Result<Leg, DenyReason> {
+        if !self.upstreams.iter().any(|one| one.knows_realm(&target)) {
+            return Err(DenyReason::NoTokenService);
+        }
+        self.begin(target)
+    }
+
     /// Whether a request that is at `leg` may be sent on to `target`.
     pub(crate) fn redirect(&self, leg: &Leg, target: Target) -> Result<Leg, DenyReason> {
         if leg.target.scheme == Scheme::Https && target.scheme == Scheme::Http {

@@ -1,13 +1,14 @@
 //! `wasi:http/client`: the component's way to the configured origins.
 //!
-//! Only bodiless requests leave, through the one client of the host, whose
-//! egress rules say where to. It follows redirects itself.
+//! Requests leave through the one client of the host, whose egress rules say where
+//! to. It follows redirects itself. Those that leave have no body, but for the forms
+//! that token services take.
 
 use std::sync::{Arc, LazyLock};
 
-use http::{HeaderName, Request};
-use http_body_util::BodyExt;
-use ledge_origin::{Client, FetchError};
+use http::{HeaderName, Method, Request};
+use http_body_util::{BodyExt, Limited};
+use ledge_origin::{Client, FetchError, Fetched};
 use wasmtime_wasi_http::{
     DEFAULT_FORBIDDEN_HEADERS, Error, ForbiddenHeaderFilter, RequestOptions, WasiBody,
     WasiHttpHooks,
@@ -23,6 +24,10 @@ type Sent = (
 static FORBIDDEN: LazyLock<[HeaderName; 9]> = LazyLock::new(|| DEFAULT_FORBIDDEN_HEADERS);
 static IS_FORBIDDEN: LazyLock<ForbiddenHeaderFilter> =
     LazyLock::new(|| Arc::new(|name| FORBIDDEN.contains(name)));
+
+/// The longest form. Refresh tokens have a few KiB; this is as much as a token service's
+/// answer may have.
+const FORM_BYTES: usize = 64 * 1024;
 
 /// Sends what a component asks for.
 #[derive(Clone)]
@@ -45,12 +50,7 @@ impl WasiHttpHooks for Hooks {
     ) -> Box<dyn Future<Output = Result<Sent, Error>> + Send> {
         let client = self.0.clone();
         Box::new(async move {
-            // The client refuses methods that could have a body.
-            let (head, _) = request.into_parts();
-            let fetched = client
-                .fetch(Request::from_parts(head, ()))
-                .await
-                .map_err(|error| refused(&error))?;
+            let fetched = send(&client, request).await?;
             let response = fetched.response.map(|body| {
                 body.map_err(|error| {
                     tracing::debug!(%error, "an origin's body broke off");
@@ -62,6 +62,20 @@ impl WasiHttpHooks for Hooks {
             Ok((response, done))
         })
     }
+}
+
+async fn send(client: &Client, request: Request<WasiBody>) -> Result<Fetched, Error> {
+    let (head, body) = request.into_parts();
+    let sent = if head.method == Method::POST {
+        let form = Limited::new(body, FORM_BYTES).collect().await;
+        let form = form.map_err(|_| Error::HttpRequestBodySize(None))?;
+        let request = Request::from_parts(head, form.to_bytes());
+        client.post(request).await
+    } else {
+        // The client refuses other methods that could have a body.
+        client.fetch(Request::from_parts(head, ())).await
+    };
+    sent.map_err(|error| refused(&error))
 }
 
 /// The component learns the kind; people learn the rest from the log.

@@ -26,7 +26,7 @@ pub use engine::{ComponentError, Engine, EngineOptions, precompile};
 pub use flights::Flights;
 pub use key_value::Stores;
 pub use runtime::{HandleError, Runtime, RuntimeOptions};
-pub use variables::Variables;
+pub use variables::{LiveVariable, NoValue, Reading, Variables};
 
 /// A compiled component.
 pub use wasmtime::component::Component;

@@ -3,7 +3,7 @@ use crate::config::Registry;
 
 const CONFIG: &str = r#"{"default_upstream":"docker.io","upstreams":[
     {"name":"docker.io","aliases":["index.docker.io"],"endpoints":["https://registry-1.docker.io"],"official_prefix":"library"},
-    {"name":"ghcr.io","endpoints":["https://ghcr.io"],"credentials":{"username":"u","password":"p"}},
+    {"name":"ghcr.io","endpoints":["https://ghcr.io"],"credentials":{"variable":"v"}},
     {"name":"localhost:5000","endpoints":["http://localhost:5000"]},
     {"name":"mirror","endpoints":["http://10.0.0.1"],"fresh_seconds":0}]}"#;
 

@@ -1,5 +1,7 @@
 //! The configuration as a whole: what is taken, what is refused with which words, what is shown.
 
+mod connections;
+mod credentials;
 mod documented;
 mod layers;
 mod refused;

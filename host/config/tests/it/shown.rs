@@ -118,6 +118,15 @@ fn what_is_shown_reads_back() {
          [[upstreams.\"ghcr.io\".freshness]]\nfresh = \"0s\"\n[upstreams.\"quay.io\"]",
         "rules = [{name = \"a\", action = \"allow\", repository = \"a/*\"}, {name = \"b\", action = \"deny\", tag = \"*\"}]",
         "[transfer]\nabandoned = \"stop\"\nranges = 0\nleftovers = \"0s\"",
+        "[upstreams.\"ghcr.io\"]\nusername = \"me\"\npassword_file = \"a \\\"b\"\nca_file = [\"c\", \"d\"]",
+        "[upstreams.\"ghcr.io\"]\nusername = \"me\"\npassword_env = \"A_1\"\nca_file = \"c\"",
+        "[upstreams.\"ghcr.io\"]\ntoken = \"t\"\nproxy = \"http://proxy.lan:3128\"",
+        "[upstreams.\"ghcr.io\"]\ntoken_file = \"t\"\nproxy = \"u:p@proxy.lan\"\nno_proxy = \".lan, 10.0.0.0/8\"",
+        "[upstreams.\"ghcr.io\"]\ntoken_env = \"T\"\nclient_certificate = \"c\"\nclient_key = \"k\"",
+        "[upstreams.\"ghcr.io\"]\ndocker_config = true\nproxy = \"\"",
+        "[upstreams.\"ghcr.io\"]\ndocker_config = \"/a/config.json\"",
+        "[upstreams.\"ghcr.io\"]\ndocker_config = false",
+        "[upstreams.\"ghcr.io\"]\ncredential_helper = \"ecr-login\"",
     ];
     for file in files {
         let given = Given::file(file);
@@ -133,19 +142,24 @@ fn what_is_shown_reads_back() {
 }
 
 #[test]
-fn secrets_show_nowhere_but_in_the_registry() {
-    let config =
-        Given::file("[upstreams.\"ghcr.io\"]\nusername = \"me\"\npassword = \"hunter2\"\n")
-            .loaded();
-    assert!(!format!("{config:?}").contains("hunter2"));
-    assert!(!config.show().to_string().contains("hunter2"));
-    let registry = config.registry();
-    assert!(!format!("{registry:?}").contains("hunter2"));
-    let credentials = registry.upstreams[0]
-        .credentials
-        .as_ref()
-        .expect("credentials");
-    assert_eq!(credentials.password, "hunter2");
+fn secrets_show_nowhere() {
+    for line in [
+        "username = \"me\"\npassword = \"hunter2\"",
+        "token = \"hunter2\"",
+        "proxy = \"http://me:hunter2@proxy.lan:3128\"",
+        "proxy = \"me:hunter2@proxy.lan\"",
+        "proxy = \"http://me:@hunter2@@proxy.lan\"",
+    ] {
+        let config = Given::file(format!("[upstreams.\"ghcr.io\"]\n{line}\n")).loaded();
+        assert!(!format!("{config:?}").contains("hunter2"), "{line}");
+        let shown = config.show().to_string();
+        assert!(
+            !shown.contains("hunter2") && shown.contains("***"),
+            "{shown}"
+        );
+        let registry = serde_json::to_string(&config.registry()).expect("serialises");
+        assert!(!registry.contains("hunter2"), "{registry}");
+    }
 }
 
 #[test]

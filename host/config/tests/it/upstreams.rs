@@ -161,4 +161,7 @@ fn credentials_are_their_own_upstreams_alone() {
     let registry = config.registry();
     assert!(registry.upstreams[0].credentials.is_some());
     assert!(registry.upstreams[1].credentials.is_none());
+    let accounts = config.accounts();
+    let names: Vec<_> = accounts.iter().map(|one| &one.upstream.name).collect();
+    assert_eq!(names, ["ghcr.io"]);
 }

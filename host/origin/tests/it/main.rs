@@ -9,6 +9,7 @@ mod egress;
 mod failures;
 mod identity;
 mod origin;
+mod posts;
 mod proxies;
 mod redirects;
 mod requests;

@@ -210,6 +210,66 @@ pub(super) const TABLE: &[(&str, &str)] = &[
         "FILE:3:12: upstreams.\"ghcr.io\".password: expected a string, found array",
     ),
     (
+        "[upstreams.\"ghcr.io\"]\npassword_env = \"HUB\"",
+        "FILE:1:12: upstreams.\"ghcr.io\": password_env is given without username\n  \
+         hint: give both, or neither for anonymous pulls",
+    ),
+    (
+        "[upstreams.\"ghcr.io\"]\nusername = \"me\"\npassword = \"hunter2\"\npassword_file = \"a\"\ntoken_env = \"T\"",
+        "FILE:4:17: upstreams.\"ghcr.io\".password_file: it cannot be given beside password\n  \
+         hint: an upstream has one way to its credentials: username with password, password_file or password_env; \
+         token, token_file or token_env; docker_config; or credential_helper\n\
+         FILE:5:13: upstreams.\"ghcr.io\".token_env: it cannot be given beside password\n  \
+         hint: an upstream has one way to its credentials: username with password, password_file or password_env; \
+         token, token_file or token_env; docker_config; or credential_helper",
+    ),
+    (
+        "[upstreams.\"ghcr.io\"]\nusername = \"me\"\ncredential_helper = \"ecr-login\"",
+        "FILE:2:12: upstreams.\"ghcr.io\".username: it cannot be given beside credential_helper\n  \
+         hint: an upstream has one way to its credentials: username with password, password_file or password_env; \
+         token, token_file or token_env; docker_config; or credential_helper",
+    ),
+    (
+        "[upstreams.\"ghcr.io\"]\ntoken = \"hunter 2\"",
+        "FILE:2:9: upstreams.\"ghcr.io\".token: HTTP's Bearer scheme cannot carry it\n  \
+         hint: it is visible ASCII alone, without a space",
+    ),
+    (
+        "[upstreams.\"ghcr.io\"]\ntoken_env = \"hunter=2\"",
+        "FILE:2:13: upstreams.\"ghcr.io\".token_env: it is not the name of an environment variable\n  \
+         hint: write a name of letters, digits and underscores, not the secret itself",
+    ),
+    (
+        "[upstreams.\"ghcr.io\"]\ntoken_file = \"\"",
+        "FILE:2:14: upstreams.\"ghcr.io\".token_file: it is empty",
+    ),
+    (
+        "[upstreams.\"ghcr.io\"]\ncredential_helper = \"docker-credential-gcr\"",
+        "FILE:2:21: upstreams.\"ghcr.io\".credential_helper: \"docker-credential-gcr\" is not the name of a credential helper\n  \
+         hint: write what stands behind docker-credential-, as in \"ecr-login\"",
+    ),
+    (
+        "[upstreams.\"ghcr.io\"]\ndocker_config = 5",
+        "FILE:2:17: upstreams.\"ghcr.io\".docker_config: expected a string, true or false, found integer",
+    ),
+    (
+        "[upstreams.\"ghcr.io\"]\nca_file = 5",
+        "FILE:2:11: upstreams.\"ghcr.io\".ca_file: expected a string or a list of strings, found integer",
+    ),
+    (
+        "[upstreams.\"ghcr.io\"]\nca_file = []",
+        "FILE:2:11: upstreams.\"ghcr.io\".ca_file: it is empty",
+    ),
+    (
+        "[upstreams.\"ghcr.io\"]\nca_file = [\"a\", \"\"]",
+        "FILE:2:17: upstreams.\"ghcr.io\".ca_file: it is empty",
+    ),
+    (
+        "[upstreams.\"ghcr.io\"]\nclient_key = \"k\"",
+        "FILE:1:12: upstreams.\"ghcr.io\": client_key is given without client_certificate\n  \
+         hint: give the certificate's file and its key's, or neither",
+    ),
+    (
         "[upstreams.\"ghcr.io\"]\npasword = \"hunter2\"",
         "FILE:2:1: upstreams.\"ghcr.io\".pasword: there is no such setting\n  \
          hint: did you mean password?",
