@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -223,15 +224,23 @@ fn store(path: &Path) -> BlobStore {
     .expect("a store")
 }
 
+/// In the order of names, so `blobs` before `partial`: transfers go on meanwhile, and a commit in
+/// between would else leave the object in both places, which no kill does.
 fn copy(from: &Path, to: &Path) {
-    for entry in std::fs::read_dir(from).expect("a directory") {
-        let entry = entry.expect("a name");
+    let entries = std::fs::read_dir(from).expect("a directory");
+    let mut entries: Vec<_> = entries.map(|entry| entry.expect("a name")).collect();
+    entries.sort_by_key(std::fs::DirEntry::file_name);
+    for entry in entries {
         let target = to.join(entry.file_name());
         if entry.file_type().expect("a type").is_dir() {
             std::fs::create_dir(&target).expect("a directory");
             copy(&entry.path(), &target);
         } else {
-            std::fs::copy(entry.path(), target).expect("a copy");
+            match std::fs::copy(entry.path(), target) {
+                // Committed or removed meanwhile: killed a moment before, it is not there.
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                copied => drop(copied.expect("a copy")),
+            }
         }
     }
 }
