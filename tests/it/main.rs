@@ -9,6 +9,7 @@ mod coalescing;
 mod composition;
 mod crash;
 mod credentials;
+mod cut_off;
 mod drain;
 mod failures;
 mod freshness;
