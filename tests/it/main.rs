@@ -33,4 +33,5 @@ mod sha512;
 mod shapes;
 mod site;
 mod startup;
+mod tiers;
 mod warm;

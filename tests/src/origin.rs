@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::Result;
 use bytes::Bytes;
-use http::{HeaderMap, Method, Request, Response};
+use http::{HeaderMap, Method, Request, Response, Uri};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use serde_json::json;
@@ -65,7 +65,7 @@ struct Repository {
 pub struct Seen {
     /// Its method.
     pub method: Method,
-    /// Its path and query.
+    /// Its path and query, but for `ns`: mirrors are told that, and a plain registry passes over it.
     pub path: String,
     /// Its header fields.
     pub headers: HeaderMap,
@@ -259,16 +259,20 @@ impl Drop for UnderWay {
     }
 }
 
+fn asked_for(uri: &Uri) -> String {
+    let query = uri.query().unwrap_or_default().split('&');
+    let query: Vec<_> = query.filter(|part| !part.starts_with("ns=")).collect();
+    match query.join("&").as_str() {
+        "" => uri.path().to_owned(),
+        query => format!("{}?{query}", uri.path()),
+    }
+}
+
 impl State {
     fn record(&mut self, request: &Request<Bytes>) -> Option<Act> {
-        let path = request
-            .uri()
-            .path_and_query()
-            .map_or("*", |path| path.as_str())
-            .to_owned();
         self.seen.push(Seen {
             method: request.method().clone(),
-            path,
+            path: asked_for(request.uri()),
             headers: request.headers().clone(),
             body: request.body().clone(),
         });

@@ -48,6 +48,10 @@ pub struct Registry {
     /// The upstream of requests that name none.
     #[serde(default)]
     pub default_upstream: Option<String>,
+    /// What this mirror calls itself to others in `Via`, like nobody else; without a name circles
+    /// of mirrors are not seen.
+    #[serde(default)]
+    pub name: Option<String>,
     /// All the upstreams there are.
     #[serde(default)]
     pub upstreams: Vec<Upstream>,
@@ -187,6 +191,7 @@ mod tests {
     #[test]
     fn survives_the_border() {
         let registry = Registry {
+            name: Some("ledge-1".to_owned()),
             default_upstream: Some("docker.io".to_owned()),
             upstreams: vec![Upstream {
                 name: "docker.io".to_owned(),

@@ -41,13 +41,15 @@ pub enum ErrorKind {
     Unavailable,
     /// The origin did not answer in time.
     OriginTimeout,
+    /// The request goes in a circle of mirrors (RFC 5842, section 7.2).
+    Loop,
     /// Our own fault.
     Internal,
 }
 
 impl ErrorKind {
     /// Every kind, for tables.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::BlobUnknown,
         Self::DigestInvalid,
         Self::ManifestUnknown,
@@ -62,6 +64,7 @@ impl ErrorKind {
         Self::OriginFailed,
         Self::Unavailable,
         Self::OriginTimeout,
+        Self::Loop,
         Self::Internal,
     ];
 
@@ -84,6 +87,7 @@ impl ErrorKind {
             Self::OriginFailed => ("UNAVAILABLE", 502),
             Self::Unavailable => ("UNAVAILABLE", 503),
             Self::OriginTimeout => ("UNAVAILABLE", 504),
+            Self::Loop => ("UNAVAILABLE", 508),
             Self::Internal => ("UNKNOWN", 500),
         }
     }

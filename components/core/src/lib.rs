@@ -37,3 +37,4 @@ pub mod ticket;
 pub mod token;
 pub mod upstream;
 pub mod uri;
+pub mod via;

@@ -83,6 +83,8 @@ pub struct Upstream {
     credentials: Option<config::Credentials>,
     trusted_hosts: Vec<Authority>,
     freshness: Policy,
+    /// Whether an endpoint is the upstream under one of its names; each in turn.
+    is_itself: Vec<bool>,
 }
 
 impl Upstream {
@@ -103,7 +105,8 @@ impl Upstream {
             name: raw.name.clone(),
             source,
         };
-        let endpoints: Result<_, _> = raw.endpoints.iter().map(|e| Endpoint::parse(e)).collect();
+        let endpoints: Result<Vec<_>, _> =
+            raw.endpoints.iter().map(|e| Endpoint::parse(e)).collect();
         let hosts: Result<_, _> = raw
             .trusted_hosts
             .iter()
@@ -111,14 +114,38 @@ impl Upstream {
             .collect();
         let freshness = Policy::new(&raw);
         let prefix = raw.official_prefix.as_deref().map(RepositoryName::parse);
+        let endpoints = endpoints.map_err(in_endpoint)?;
+        let names: Vec<_> = std::iter::once(&raw.name).chain(&raw.aliases).collect();
+        let is_itself = |endpoint: &Endpoint| {
+            let authority = endpoint.authority().as_str();
+            names
+                .iter()
+                .any(|name| name.eq_ignore_ascii_case(authority))
+        };
         Ok(Self {
             name,
-            endpoints: endpoints.map_err(in_endpoint)?,
+            is_itself: endpoints.iter().map(is_itself).collect(),
+            endpoints,
             official_prefix: prefix.transpose().map_err(in_prefix)?,
             trusted_hosts: hosts.map_err(in_host)?,
             credentials: raw.credentials,
             freshness,
         })
+    }
+
+    /// A path at an endpoint. One that is not the upstream under one of its names may be a
+    /// mirror of several, and is told which is meant, as containerd tells its mirrors.
+    #[must_use]
+    pub fn path_at(&self, endpoint: &Endpoint, path: &str) -> String {
+        let place = self.endpoints.iter().position(|known| known == endpoint);
+        let is_itself = place.and_then(|place| self.is_itself.get(place).copied());
+        let has_ns = path.contains("?ns=") || path.contains("&ns=");
+        if is_itself.unwrap_or(true) || has_ns {
+            return path.to_owned();
+        }
+        let mark = if path.contains('?') { '&' } else { '?' };
+        let ns = utf8_percent_encode(self.name(), QUERY_VALUE);
+        format!("{path}{mark}ns={ns}")
     }
 
     /// Its name, lowercase: `docker.io`.
@@ -175,6 +202,7 @@ pub struct Upstreams {
     by_name: BTreeMap<Box<str>, usize>,
     default: Option<usize>,
     rules: Rules,
+    mirror: Option<Box<str>>,
 }
 
 impl Upstreams {
@@ -200,6 +228,7 @@ impl Upstreams {
             by_name,
             default: None,
             rules: Rules::default(),
+            mirror: registry.name.map(Into::into),
         };
         all.rules = Rules::new(registry.rules, &all)?;
         if let Some(name) = registry.default_upstream {
@@ -213,6 +242,12 @@ impl Upstreams {
     #[must_use]
     pub fn find(&self, name: &str) -> Option<&Upstream> {
         self.list.get(self.index(name)?)
+    }
+
+    /// What this mirror calls itself to others.
+    #[must_use]
+    pub fn mirror(&self) -> Option<&str> {
+        self.mirror.as_deref()
     }
 
     /// What may be pulled.

@@ -1,7 +1,7 @@
 //! What a client asks of one repository.
 
 use crate::bindings::ledge::edge::blobs::Range;
-use crate::bindings::wasi::http::types::Request;
+use crate::bindings::wasi::http::types::{Fields as Headers, Request};
 use crate::origin::Origin;
 use crate::respond::Fields;
 use ledge_core::digest::Digest;
@@ -12,6 +12,7 @@ use ledge_core::platform::Platform;
 use ledge_core::range::ByteRange;
 use ledge_core::rules::Subject;
 use ledge_core::upstream::{Shape, TargetError, Upstream, Upstreams};
+use ledge_core::via::pass_on;
 
 /// How long an answer to a digest may be repeated. Its bytes never change, but an operator may
 /// take the right to see them back: a minute is soon.
@@ -34,14 +35,36 @@ pub(crate) struct Wish {
     /// Whether it wants the origin to be asked (RFC 9111, section 5.2.1.4). The operator decides
     /// whether that counts.
     pub(crate) anew: bool,
+    /// Whether another mirror asks, and what origins are told of who passed it on.
+    pub(crate) is_passed_on: bool,
+    pub(crate) via: Option<String>,
     ranges: Vec<ByteRange>,
     if_range: Option<Vec<u8>>,
 }
 
 impl Wish {
-    /// What a GET's fields say. A HEAD knows no ranges (RFC 9110, section 14.2).
-    pub(crate) fn read(request: &Request, head: bool) -> Self {
+    /// What a GET's fields say to the mirror of this name. A HEAD knows no ranges (RFC 9110,
+    /// section 14.2).
+    ///
+    /// # Errors
+    /// The request goes in a circle.
+    pub(crate) fn read(
+        request: &Request,
+        head: bool,
+        mirror: Option<&str>,
+    ) -> Result<Self, ApiError> {
         let headers = request.get_headers();
+        let passed = headers.get("via");
+        let fields = || passed.iter().map(Vec::as_slice);
+        let wish = Self {
+            is_passed_on: !passed.is_empty(),
+            via: mirror.map(|name| pass_on(fields(), name)).transpose()?,
+            ..Self::of_fields(&headers, head)
+        };
+        Ok(wish)
+    }
+
+    fn of_fields(headers: &Headers, head: bool) -> Self {
         let control = headers.get("cache-control");
         let anew = wants_no_cache(control.iter().map(Vec::as_slice));
         if head {
@@ -66,6 +89,7 @@ impl Wish {
             anew,
             ranges,
             if_range,
+            ..Self::default()
         }
     }
 
@@ -145,6 +169,7 @@ impl<'a> Ask<'a> {
         Origin {
             upstream: self.upstream,
             repository: &self.repository,
+            via: self.wish.via.as_deref(),
         }
     }
 
@@ -192,13 +217,13 @@ mod tests {
         let digest = Digest::from_sha256(&[1; 32]);
         let wish = |if_range: Option<String>| Wish {
             head: false,
-            anew: false,
             ranges: vec![
                 ByteRange::From(5),
                 ByteRange::Between(1, 2),
                 ByteRange::Last(3),
             ],
             if_range: if_range.map(String::into_bytes),
+            ..Wish::default()
         };
         assert_eq!(wish(None).ranges(&digest).len(), 3);
         assert_eq!(wish(Some(etag(&digest))).ranges(&digest).len(), 3);

@@ -11,6 +11,7 @@ use ledge_core::manifest::{MAX_MANIFEST, Manifest};
 use ledge_core::media_type::{MediaType, OCI_MANIFEST};
 use ledge_core::reference::Reference;
 use ledge_core::ticket::Object;
+use ledge_core::via;
 
 /// How manifests are kept: rather than blobs, because each of them is small and
 /// needed by every pull.
@@ -31,6 +32,8 @@ pub(crate) struct Head {
     pub(crate) digest: Option<Digest>,
     pub(crate) media_type: Option<MediaType>,
     pub(crate) size: Option<u64>,
+    /// How old that is, in seconds: other than 0 where a cache says so.
+    pub(crate) age: u64,
 }
 
 /// Asks the origin for an object's header.
@@ -74,6 +77,7 @@ pub(crate) async fn try_head(
             .value("content-type")
             .and_then(|m| MediaType::parse(&m)),
         size: length.and_then(|n| n.parse().ok()),
+        age: via::age(reply.value("age").as_deref()),
     }))
 }
 
@@ -83,6 +87,8 @@ pub(crate) struct Fetched {
     pub(crate) digest: Digest,
     pub(crate) media_type: MediaType,
     pub(crate) size: u64,
+    /// How old its being meant is, in seconds: other than 0 where a cache says so.
+    pub(crate) age: u64,
 }
 
 /// Fetches a manifest, stores it, and learns what it lists. The digest that the
@@ -131,6 +137,7 @@ async fn learn(ask: &Ask<'_>, ingested: &Ingested) -> Result<Fetched, ApiError> 
         digest,
         media_type,
         size: u64::try_from(bytes.len()).unwrap_or(u64::MAX),
+        age: via::age(value_of(&ingested.origin_fields, "age").as_deref()),
     };
     remember(ask, &fetched, parsed.as_ref()).await;
     Ok(fetched)
@@ -151,9 +158,9 @@ fn media_type(said: Option<MediaType>, parsed: Option<&Manifest>) -> Option<Medi
 
 async fn remember(ask: &Ask<'_>, fetched: &Fetched, manifest: Option<&Manifest>) {
     let head = Head {
-        digest: None,
         media_type: Some(fetched.media_type.clone()),
         size: Some(fetched.size),
+        ..Head::default()
     };
     grants::shown(ask, &fetched.digest, &head).await;
     grants::came(ask, &fetched.digest).await;

@@ -26,9 +26,9 @@ async fn answer(request: Request) -> Result<Response, Failure> {
     if routed.route == Route::Base {
         return base::answer();
     }
-    let wish = Wish::read(&request, method == Method::Head);
-    drop(request);
     let upstreams = context::upstreams().await?;
+    let wish = Wish::read(&request, method == Method::Head, upstreams.mirror())?;
+    drop(request);
     let ns = routed.ns.as_deref();
     let ask = |name, tag: Option<&Tag>| -> Result<Ask<'_>, Failure> {
         let ask = Ask::new(&upstreams, name, ns, &wish)?;

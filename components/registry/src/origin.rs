@@ -28,6 +28,8 @@ const READ: usize = 16 * 1024;
 pub(crate) struct Origin<'a> {
     pub(crate) upstream: &'a Upstream,
     pub(crate) repository: &'a RepositoryName,
+    /// Who passed on what is asked.
+    pub(crate) via: Option<&'a str>,
 }
 
 /// A question without a body.
@@ -157,8 +159,9 @@ impl<'a> Origin<'a> {
         question: &Question<'_>,
         access: Option<&Authorization>,
     ) -> Result<Reply<'a>, ApiError> {
-        let fields = request_fields(question.accept, access);
-        let request = request(question.head, endpoint, question.path, &fields)?;
+        let fields = self.fields(question.accept, access);
+        let path = self.upstream.path_at(endpoint, question.path);
+        let request = request(question.head, endpoint, &path, &fields)?;
         let sent = client::send(request).await;
         let response = sent.map_err(|error| unreachable(self.upstream.name(), &error))?;
         Ok(Reply::new(endpoint, response))
@@ -252,8 +255,16 @@ impl<'a> Origin<'a> {
         endpoint: &Endpoint,
         access: Option<&Authorization>,
     ) -> Result<Request, ApiError> {
-        let fields = request_fields(accept(object), access);
-        request(false, endpoint, &object.path(self.repository), &fields)
+        let fields = self.fields(accept(object), access);
+        let path = object.path(self.repository);
+        let path = self.upstream.path_at(endpoint, &path);
+        request(false, endpoint, &path, &fields)
+    }
+
+    fn fields(&self, accept: Option<&str>, access: Option<&Authorization>) -> Fields {
+        let mut fields = request_fields(accept, access);
+        fields.extend(self.via.map(|via| field("via", via)));
+        fields
     }
 }
 

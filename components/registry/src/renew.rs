@@ -7,6 +7,7 @@ use crate::origin::Origin;
 use crate::token;
 use ledge_core::error::ApiError;
 use ledge_core::ticket::Ticket;
+use ledge_core::via::pass_on;
 
 /// Builds the request of a ticket again, for the endpoint that refused it.
 ///
@@ -25,9 +26,12 @@ pub(crate) async fn renew(ticket: &[u8], why: &Refusal) -> Result<Request, Strin
         .get(place)
         .and_then(|index| upstream.endpoints().get(*index))
         .ok_or("the upstream has no such endpoint")?;
+    let via = upstreams.mirror().map(|name| pass_on([], name));
+    let via = via.transpose().map_err(|error| text(&error))?;
     let origin = Origin {
         upstream,
         repository: &ticket.repository,
+        via: via.as_deref(),
     };
     let known = token::known(&origin, endpoint)
         .await

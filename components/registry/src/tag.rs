@@ -131,11 +131,13 @@ async fn show(
 ) -> Result<Option<Response>, Failure> {
     let common = || {
         let mut fields = ask.fields(&record.digest, record.media_type.as_str());
-        if let Some(warning) = way.warning() {
+        let warning = way.warning();
+        if warning.is_some() || ask.wish.is_passed_on {
+            // A mirror in front of this one counts on from there.
             let age = Asked::from(record).age(now());
             fields.push(field("age", &age.to_string()));
-            fields.push(field("warning", warning));
         }
+        fields.extend(warning.map(|warning| field("warning", warning)));
         fields
     };
     let mut fields = common();
@@ -244,9 +246,9 @@ async fn revalidate(ask: &Ask<'_>, tag: &Tag, known: Option<&TagRecord>) -> Foun
             return refetch(ask, tag, &found.digest).await;
         }
         let head = Head {
-            digest: None,
             media_type: Some(found.media_type.clone()),
             size: Some(found.size),
+            ..Head::default()
         };
         grants::shown(ask, &found.digest, &head).await;
         grants::served(ask).await;
@@ -274,6 +276,7 @@ async fn look(ask: &Ask<'_>, tag: &Tag) -> Result<Option<TagRecord>, ApiError> {
             ));
         }
     };
+    let checked_at = now().saturating_sub(head.age);
     let media_type = head
         .media_type
         .filter(|media_type| !media_type.is_generic());
@@ -282,7 +285,7 @@ async fn look(ask: &Ask<'_>, tag: &Tag) -> Result<Option<TagRecord>, ApiError> {
         digest,
         media_type,
         size,
-        checked_at: now(),
+        checked_at,
         ask_at: 0,
     }))
 }
@@ -309,7 +312,7 @@ async fn fetch(ask: &Ask<'_>, reference: &Reference) -> Found {
         digest: fetched.digest,
         media_type: fetched.media_type,
         size: fetched.size,
-        checked_at: now(),
+        checked_at: now().saturating_sub(fetched.age),
         ask_at: 0,
     };
     Ok((record, Way::Fetched))

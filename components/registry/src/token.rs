@@ -106,6 +106,7 @@ impl<'a> Asker<'a> {
         let Origin {
             upstream,
             repository,
+            ..
         } = self.origin;
         key::access(upstream, self.endpoint, repository, self.secret.as_ref())
     }

@@ -38,6 +38,7 @@ impl Config {
     /// What the registry component is told. It holds no secret, only where it finds them.
     pub fn registry(&self) -> core::Registry {
         core::Registry {
+            name: None,
             default_upstream: self
                 .default_upstream
                 .as_ref()

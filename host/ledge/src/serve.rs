@@ -1,6 +1,7 @@
 //! `ledge serve`: the wiring of a mirror. Rooms know nothing of each other's making; this file does.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasher as _, RandomState};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -41,6 +42,15 @@ const SWEEP: Duration = Duration::from_secs(60 * 60);
 
 /// How many threads may wait for the disk beside those of transfers: tokio's own default.
 const DISK_THREADS: usize = 512;
+
+/// What this process calls itself to other mirrors: like no other, and telling nothing of where
+/// it runs (RFC 9110, section 7.6.3).
+fn pseudonym() -> String {
+    format!(
+        "ledge-{:016x}",
+        RandomState::new().hash_one(std::process::id())
+    )
+}
 
 /// A transfer's writer keeps its thread, and must not keep anybody else from one.
 fn blocking_threads(config: &Config) -> usize {
@@ -182,7 +192,9 @@ impl Mirror {
 
     fn capabilities(&self, config: &Config, ways: Ways) -> Result<Capabilities> {
         let client = Client::new(ways.egress, client_options(config))?;
-        let registry = serde_json::to_string(&config.registry())?;
+        let mut registry = config.registry();
+        registry.name = Some(pseudonym());
+        let registry = serde_json::to_string(&registry)?;
         let variables = Variables::new(HashMap::from([(REGISTRY.to_owned(), registry)]));
         let options = transfer_options(config);
         let transfers = Transfers::new(self.store.clone(), client.clone(), options);

@@ -15,7 +15,7 @@ use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
-use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH, IF_RANGE, PRAGMA, RANGE};
+use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH, IF_RANGE, PRAGMA, RANGE, VIA};
 use http::{HeaderMap, HeaderName, Method, Request, Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::{BodyExt, Empty, Full};
@@ -62,7 +62,7 @@ impl Answers {
 
     /// What a request asks for, if an answer to others may be one to it.
     pub(crate) fn key<B>(request: &Request<B>) -> Option<Key> {
-        let own = [RANGE, IF_RANGE, AUTHORIZATION, CACHE_CONTROL, PRAGMA];
+        let own = [RANGE, IF_RANGE, AUTHORIZATION, CACHE_CONTROL, PRAGMA, VIA];
         let plain = own.iter().all(|name| !request.headers().contains_key(name));
         let head = request.method() == Method::HEAD;
         let target = request.uri().path_and_query()?.as_str().into();

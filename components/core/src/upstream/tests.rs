@@ -213,3 +213,26 @@ fn urls_keep_the_clients_shape() {
         "/v2/_catalog?n=1&ns=a%3A1"
     );
 }
+
+#[test]
+fn who_may_be_a_mirror_is_told_which_registry_is_meant() {
+    let json = r#"{"upstreams":[{"name":"docker.io","aliases":["registry-1.docker.io"],
+        "endpoints":["http://region:5000","https://registry-1.docker.io"]}]}"#;
+    let upstreams = config::Registry::parse(json).expect("a configuration");
+    let upstream = upstreams.find("docker.io").expect("it is there");
+    let [region, itself] = upstream.endpoints() else {
+        panic!("two endpoints");
+    };
+    for (path, at_region) in [
+        ("/v2/a/manifests/b", "/v2/a/manifests/b?ns=docker.io"),
+        ("/v2/a/tags/list?n=1", "/v2/a/tags/list?n=1&ns=docker.io"),
+        // A page of a list that the region sent.
+        (
+            "/v2/a/tags/list?ns=docker.io&last=b",
+            "/v2/a/tags/list?ns=docker.io&last=b",
+        ),
+    ] {
+        assert_eq!(upstream.path_at(region, path), at_region);
+        assert_eq!(upstream.path_at(itself, path), path);
+    }
+}

@@ -194,7 +194,8 @@ async fn a_ticket_becomes_a_request_with_a_fresh_token() {
         let renewed = source.renew(tokens.refusal(status, 0)).await;
         let request = renewed.expect("a request");
         assert_eq!(request.method(), http::Method::GET);
-        assert_eq!(request.uri().to_string(), format!("{}{PATH}", tokens.url));
+        let url = format!("{}{PATH}?ns=example.org", tokens.url);
+        assert_eq!(request.uri().to_string(), url);
         assert_eq!(request.headers()[AUTHORIZATION], token);
         assert_eq!(tokens.given(), given);
         let source = Source {
