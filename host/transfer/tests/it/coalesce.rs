@@ -180,8 +180,11 @@ async fn an_origins_no_is_for_who_asked_that_question_alone() {
         bench.followed_by(&bytes, 3).await;
         hold.add_permits(1);
     };
-    let (first, same, other, ()) =
-        join!(fill("/private"), fill("/private"), fill("/public"), release);
+    let others = async {
+        bench.followed_by(&bytes, 1).await;
+        join!(fill("/private"), fill("/public"))
+    };
+    let (first, (same, other), ()) = join!(fill("/private"), others, release);
     for refused in [first, same] {
         assert!(matches!(refused, Err(FillError::Refused(_))), "{refused:?}");
     }
@@ -212,7 +215,10 @@ async fn another_users_no_is_not_ones_own() {
         hold.add_permits(1);
     };
     let theirs = bench.fill(&bytes, &[]);
-    let mine = bench.transfers.fill(want(&bytes), mine, &[]);
+    let mine = async {
+        bench.followed_by(&bytes, 1).await;
+        bench.transfers.fill(want(&bytes), mine, &[]).await
+    };
     let (theirs, mine, ()) = join!(theirs, mine, release);
     assert!(matches!(theirs, Err(FillError::Refused(_))), "{theirs:?}");
     assert_eq!(body(mine.expect("an answer")).await.expect("a body"), bytes);
