@@ -11,6 +11,7 @@ use ledge_tests::registry::{self, Access, Registry};
 use crate::site::{REPOSITORY, blob, is, manifest};
 
 mod connections;
+mod expired;
 mod refused;
 mod sources;
 

@@ -8,7 +8,10 @@ use ledge_tests::clients::skopeo::Skopeo;
 use ledge_tests::config::{Config, Upstream};
 use ledge_tests::images::{self, Image};
 use ledge_tests::ledge::Ledge;
-use ledge_tests::origin::Origin;
+use ledge_tests::origin::{Auth, Origin};
+
+/// Who may pull, where each client shows its own credentials.
+const USER: &str = "ann:pass-word";
 
 /// An origin that can be stopped, and Ledge, to which no tag is ever fresh.
 struct Site {
@@ -19,6 +22,17 @@ struct Site {
 
 impl Site {
     async fn start() -> Result<Self> {
+        Self::with(&[]).await
+    }
+
+    /// The same where each client shows its own credentials: those of `USER`.
+    async fn of_users() -> Result<Self> {
+        let site = Self::with(&["access = \"pass-through\"", "negative = \"0s\""]).await?;
+        site.origin.authenticate(Auth::Basic(USER.to_owned()));
+        Ok(site)
+    }
+
+    async fn with(lines: &[&str]) -> Result<Self> {
         let origin = Origin::start().await?;
         let images = vec![
             ("layered", images::layered(660, &[300_000, 20_000])?),
@@ -28,9 +42,11 @@ impl Site {
             origin.put(&format!("library/{name}"), "v1", image);
         }
         let upstream = Upstream::new("docker.io", origin.address());
+        let lines = lines.iter().chain(&["fresh = \"0s\""]);
+        let upstream = lines.fold(upstream, |upstream, line| upstream.line((*line).to_owned()));
         let config = Config::default()
             .head("default_upstream = \"docker.io\"")
-            .upstream(upstream.line("fresh = \"0s\"".to_owned()));
+            .upstream(upstream);
         let ledge = Ledge::start(&config).await?;
         Ok(Self {
             origin,
@@ -73,13 +89,8 @@ impl Site {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn skopeo_goes_on() -> Result<()> {
-    let Some(skopeo) = Skopeo::start()? else {
-        return Ok(());
-    };
-    let site = Site::start().await?;
-    let (skopeo, address) = (&skopeo, site.ledge.address());
+async fn skopeo_goes_on_at(site: &Site, skopeo: &Skopeo) -> Result<()> {
+    let address = site.ledge.address();
     let pull = |what: String| async move {
         let reference = format!("docker.io/library/{what}");
         skopeo.pull(address, &reference).await
@@ -88,15 +99,40 @@ async fn skopeo_goes_on() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn podman_goes_on() -> Result<()> {
-    let site = Site::start().await?;
-    let Some(podman) = Podman::start(&format!("{}/docker.io", site.ledge.address()))? else {
+async fn skopeo_goes_on() -> Result<()> {
+    let Some(skopeo) = Skopeo::start()? else {
         return Ok(());
     };
-    let podman = &podman;
+    skopeo_goes_on_at(&Site::start().await?, &skopeo).await?;
+    skopeo_goes_on_at(&Site::of_users().await?, &skopeo.user(USER)).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn podman_goes_on() -> Result<()> {
+    for (site, user) in [
+        (Site::start().await?, None),
+        (Site::of_users().await?, Some(USER)),
+    ] {
+        let address = site.ledge.address();
+        let Some(podman) = Podman::start(&format!("{address}/docker.io"))? else {
+            return Ok(());
+        };
+        if let Some(user) = user {
+            podman.log_in(address, user)?;
+        }
+        let podman = &podman;
+        let pull =
+            |what: String| async move { podman.pull(&format!("docker.io/library/{what}")).await };
+        site.outlives(pull, Podman::expects).await?;
+    }
+    Ok(())
+}
+
+async fn containerd_goes_on_at(site: &Site, containerd: &Containerd) -> Result<()> {
+    containerd.mirror(site.ledge.address())?;
     let pull =
-        |what: String| async move { podman.pull(&format!("docker.io/library/{what}")).await };
-    site.outlives(pull, Podman::expects).await
+        |what: String| async move { containerd.pull(&format!("docker.io/library/{what}")).await };
+    site.outlives(pull, Containerd::expects).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -104,10 +140,6 @@ async fn containerd_goes_on() -> Result<()> {
     let Some(containerd) = Containerd::start().await? else {
         return Ok(());
     };
-    let site = Site::start().await?;
-    containerd.mirror(site.ledge.address())?;
-    let containerd = &containerd;
-    let pull =
-        |what: String| async move { containerd.pull(&format!("docker.io/library/{what}")).await };
-    site.outlives(pull, Containerd::expects).await
+    containerd_goes_on_at(&Site::start().await?, &containerd).await?;
+    containerd_goes_on_at(&Site::of_users().await?, &containerd.user(USER)).await
 }

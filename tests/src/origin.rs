@@ -295,6 +295,9 @@ impl State {
             return Good::new(401, JSON, r#"{"errors":[{"code":"UNAUTHORIZED"}]}"#)
                 .field("www-authenticate", &challenge);
         }
+        if self.auth.denies(request.headers()) {
+            return Good::new(403, JSON, r#"{"errors":[{"code":"DENIED"}]}"#);
+        }
         if rest.is_empty() {
             return Good::new(200, JSON, "{}");
         }

@@ -41,6 +41,11 @@ pub const DEFAULT_STALE_IF_ERROR_SECONDS: u64 = 30 * 24 * 3600;
 /// two questions a minute, and what is pushed now can be pulled soon.
 pub const DEFAULT_NEGATIVE_SECONDS: u64 = 30;
 
+/// How long it is remembered that an origin let a client of its own credentials in, in
+/// seconds: ten minutes, so that a pull of many layers costs one question, and a right that
+/// is taken back is gone as soon as a moved tag is seen.
+pub const DEFAULT_ALLOWED_SECONDS: u64 = 600;
+
 /// What the registry component is told.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -96,10 +101,20 @@ pub struct Upstream {
     /// Put before names of one component: `library` at docker.io.
     #[serde(default)]
     pub official_prefix: Option<String>,
-    /// With credentials an upstream is private, also while there are none to be had: what
-    /// came from it is served only through the repository that fetched it.
+    /// What the mirror shows of itself, also while there is nothing to be had.
     #[serde(default)]
     pub credentials: Option<Credentials>,
+    /// By whose rights it is pulled from; [`Access::Shared`] with credentials, else
+    /// [`Access::Public`], unless it is said.
+    #[serde(default)]
+    pub access: Option<Access>,
+    /// Repositories of an upstream with credentials that everybody may see at the origin too.
+    #[serde(default)]
+    pub public: Vec<RepositoryPattern>,
+    /// How long it is remembered in pass-through that the origin let a client into a
+    /// repository, in seconds.
+    #[serde(default = "default_allowed_seconds")]
+    pub allowed_seconds: u64,
     /// `host` or `host:port` that may get the password as a token realm.
     #[serde(default)]
     pub trusted_hosts: Vec<String>,
@@ -121,6 +136,19 @@ pub struct Upstream {
     /// For how long which tags are fresh instead; the first that matches counts.
     #[serde(default)]
     pub freshness: Vec<FreshnessRule>,
+}
+
+/// By whose rights an upstream is pulled from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Access {
+    /// By anybody's: what it has, everybody may see.
+    Public,
+    /// By this mirror's own, for whoever may use this mirror. It is private: what came from it
+    /// is served only through the repository in which the origin showed it.
+    Shared,
+    /// By those of each client, which the origin judges. It is private too.
+    PassThrough,
 }
 
 /// For how long some tags are fresh. What is not given matches all.
@@ -180,6 +208,10 @@ const fn default_stale_if_error_seconds() -> u64 {
     DEFAULT_STALE_IF_ERROR_SECONDS
 }
 
+const fn default_allowed_seconds() -> u64 {
+    DEFAULT_ALLOWED_SECONDS
+}
+
 const fn default_negative_seconds() -> u64 {
     DEFAULT_NEGATIVE_SECONDS
 }
@@ -202,6 +234,9 @@ mod tests {
                     username: "me".to_owned(),
                     password: "hunter2".to_owned(),
                 })),
+                access: Some(Access::Shared),
+                public: vec![Pattern::parse("open/**").expect("a pattern")],
+                allowed_seconds: 4,
                 trusted_hosts: vec!["auth.docker.io".to_owned()],
                 fresh_seconds: 5,
                 stale_while_revalidate_seconds: 6,

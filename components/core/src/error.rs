@@ -111,6 +111,7 @@ impl ErrorKind {
 pub struct ApiError {
     kind: ErrorKind,
     message: String,
+    challenges: Option<Vec<String>>,
 }
 
 impl ApiError {
@@ -121,7 +122,34 @@ impl ApiError {
         if message.len() > MAX_MESSAGE {
             message.truncate(message.floor_char_boundary(MAX_MESSAGE));
         }
-        Self { kind, message }
+        Self {
+            kind,
+            message,
+            challenges: None,
+        }
+    }
+
+    /// The same for a client whose own credentials the origin did not take, with what it wants
+    /// instead (`WWW-Authenticate`, RFC 9110, section 11.6.1).
+    #[must_use]
+    pub fn challenging(self, challenges: Vec<String>) -> Self {
+        Self {
+            challenges: Some(challenges),
+            ..self
+        }
+    }
+
+    /// What the origin wants of this client.
+    #[must_use]
+    pub fn challenges(&self) -> &[String] {
+        self.challenges.as_deref().unwrap_or_default()
+    }
+
+    /// Whether it says nothing to others that ask for the same: it is about this client's
+    /// credentials, or its ranges.
+    #[must_use]
+    pub const fn is_personal(&self) -> bool {
+        self.challenges.is_some() || matches!(self.kind, ErrorKind::RangeUnsatisfiable)
     }
 
     /// Its kind, and so its code and status.

@@ -3,6 +3,7 @@
 //! Parts are joined by slashes. Of the parts only a repository's name may hold
 //! slashes itself, and there is one of them at most, so no two facts share a key.
 
+use crate::client::Client;
 use crate::credentials::{Secret, fingerprint};
 use crate::digest::Digest;
 use crate::name::{RepositoryName, Tag};
@@ -24,14 +25,46 @@ pub fn tag(upstream: &Upstream, repository: &RepositoryName, tag: &Tag) -> Strin
 }
 
 /// Where an [`AbsenceRecord`](crate::record::AbsenceRecord) is: the origin does not
-/// show this in the repository.
+/// show this in the repository, not to this client if that is what it judges.
 #[must_use]
-pub fn absence(upstream: &Upstream, repository: &RepositoryName, what: &Object) -> String {
+pub fn absence(
+    upstream: &Upstream,
+    repository: &RepositoryName,
+    what: &Object,
+    client: Option<&Client>,
+) -> String {
+    let who = client.map_or("all", Client::mark);
     let (kind, what) = match what {
         Object::Blob(digest) => ("no-blob", digest.as_str()),
         Object::Manifest(reference) => ("no-manifest", reference.as_str()),
     };
-    join([kind, upstream.name(), repository.as_str(), what])
+    join([kind, who, upstream.name(), repository.as_str(), what])
+}
+
+/// Where the [`Admission`](crate::admission::Admission) of a client to a repository is, or to
+/// the registry as a whole.
+#[must_use]
+pub fn admission(
+    upstream: &Upstream,
+    repository: Option<&RepositoryName>,
+    client: &Client,
+) -> String {
+    match repository {
+        Some(name) => join(["let-in", client.mark(), upstream.name(), name.as_str()]),
+        None => join(["base", client.mark(), upstream.name()]),
+    }
+}
+
+/// The flight that asks whether a client may come in, by the path that it asked for.
+#[must_use]
+pub fn admission_flight(upstream: &Upstream, client: &Client, path: &str) -> String {
+    join(["may-come-in", client.mark(), upstream.name(), path])
+}
+
+/// Where what the last client that was let into a repository showed is.
+#[must_use]
+pub fn lent(upstream: &Upstream, repository: &RepositoryName) -> String {
+    join(["lent", upstream.name(), repository.as_str()])
 }
 
 /// Where the [`ListRecord`](crate::record::ListRecord) of a repository's tags is; the name of
@@ -182,21 +215,30 @@ mod tests {
         );
         let names = ["a", "b", "a/b", "b/a"].map(|n| RepositoryName::parse(n).expect(n));
         let digest = Digest::from_sha256(&[0; 32]);
+        let (anonymous, somebody) = (Client::new(None), Client::read([&b"Bearer x"[..]]));
         let mut keys = Vec::new();
         for upstream in [a, b] {
+            keys.extend([&anonymous, &somebody].map(|client| admission(upstream, None, client)));
             keys.push(source(upstream, &digest));
             keys.push(quota(upstream));
             for name in &names {
                 keys.extend(["a", "b"].map(|t| tag(upstream, name, &Tag::parse(t).expect(t))));
                 keys.push(grant(upstream, name, &digest));
-                keys.push(absence(upstream, name, &Object::Blob(digest.clone())));
+                keys.push(absence(upstream, name, &Object::Blob(digest.clone()), None));
                 keys.push(tags(upstream, name));
+                keys.push(lent(upstream, name));
+                for client in [&anonymous, &somebody] {
+                    let blob = Object::Blob(digest.clone());
+                    keys.push(absence(upstream, name, &blob, Some(client)));
+                    keys.push(admission(upstream, Some(name), client));
+                    keys.push(admission_flight(upstream, client, &blob.path(name)));
+                }
                 keys.push(referrers(upstream, name, &digest));
                 let by_digest = Reference::Digest(digest.clone());
-                keys.push(absence(upstream, name, &Object::Manifest(by_digest)));
+                keys.push(absence(upstream, name, &Object::Manifest(by_digest), None));
                 keys.extend(["a", "b"].map(|t| {
                     let tag = Tag::parse(t).expect(t);
-                    absence(upstream, name, &Object::Manifest(Reference::Tag(tag)))
+                    absence(upstream, name, &Object::Manifest(Reference::Tag(tag)), None)
                 }));
                 keys.push(manifest_flight(upstream, name, &digest));
                 keys.push(blob_flight(upstream, name, &digest));

@@ -8,9 +8,11 @@
 //! Rules come from the OCI distribution specification 1.1, the OCI image
 //! specification 1.1 and RFC 9110; each module names its sections.
 
+pub mod admission;
 pub mod answer;
 mod bounded;
 pub mod challenge;
+pub mod client;
 pub mod config;
 pub mod credentials;
 pub mod digest;

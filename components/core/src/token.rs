@@ -60,6 +60,19 @@ impl Authorization {
         Self(format!("Bearer {}", token.text))
     }
 
+    /// What a client sent: a scheme and something behind it (RFC 9110, section 11.4). `None` if
+    /// that cannot be sent on.
+    #[must_use]
+    pub fn given(field: &[u8]) -> Option<Self> {
+        let text = std::str::from_utf8(field).ok()?;
+        let (scheme, rest) = text.split_once(' ')?;
+        let sendable = !scheme.is_empty()
+            && !rest.trim().is_empty()
+            && text.len() <= MAX_TOKEN
+            && text.bytes().all(|b| b == b' ' || b.is_ascii_graphic());
+        sendable.then(|| Self(text.to_owned()))
+    }
+
     /// The field's value.
     #[must_use]
     pub fn expose(&self) -> &str {

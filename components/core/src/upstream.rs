@@ -4,7 +4,7 @@
 //! (`/v2/docker.io/library/alpine/…`), or neither, which means the default one.
 //! Names are looked up here, never dialled.
 
-use crate::config;
+use crate::config::{self, Access, RepositoryPattern};
 use crate::error::{ApiError, ErrorKind};
 use crate::freshness::Policy;
 use crate::name::{NameError, RepositoryName, RequestedName};
@@ -61,6 +61,14 @@ pub enum UpstreamError {
         /// What is wrong with the prefix.
         source: NameError,
     },
+    /// What is said of access does not go together.
+    #[error("upstream \"{name}\" {what}")]
+    Access {
+        /// The upstream.
+        name: String,
+        /// What is wrong.
+        what: &'static str,
+    },
     /// The default upstream is not among those configured.
     #[error("the default upstream \"{0}\" is not configured")]
     NoDefault(String),
@@ -81,6 +89,9 @@ pub struct Upstream {
     endpoints: Vec<Endpoint>,
     official_prefix: Option<RepositoryName>,
     credentials: Option<config::Credentials>,
+    access: Access,
+    public: Vec<RepositoryPattern>,
+    allowed_seconds: u64,
     trusted_hosts: Vec<Authority>,
     freshness: Policy,
     /// Whether an endpoint is the upstream under one of its names; each in turn.
@@ -113,6 +124,7 @@ impl Upstream {
             .map(|h| Authority::parse(h))
             .collect();
         let freshness = Policy::new(&raw);
+        let access = access(&raw)?;
         let prefix = raw.official_prefix.as_deref().map(RepositoryName::parse);
         let endpoints = endpoints.map_err(in_endpoint)?;
         let names: Vec<_> = std::iter::once(&raw.name).chain(&raw.aliases).collect();
@@ -129,6 +141,9 @@ impl Upstream {
             official_prefix: prefix.transpose().map_err(in_prefix)?,
             trusted_hosts: hosts.map_err(in_host)?,
             credentials: raw.credentials,
+            access,
+            public: raw.public,
+            allowed_seconds: raw.allowed_seconds,
             freshness,
         })
     }
@@ -160,17 +175,32 @@ impl Upstream {
         &self.endpoints
     }
 
-    /// How to come to its credentials, if it is private.
+    /// How to come to this mirror's own credentials, if it has any.
     #[must_use]
     pub const fn credentials(&self) -> Option<&config::Credentials> {
         self.credentials.as_ref()
     }
 
-    /// Whether what came from it is to be served only through the repository
-    /// that fetched it.
+    /// Whether what came from a repository is to be served only where the origin has shown it.
     #[must_use]
-    pub const fn is_private(&self) -> bool {
-        self.credentials.is_some()
+    pub fn is_private(&self, repository: &RepositoryName) -> bool {
+        match self.access {
+            Access::Public => false,
+            Access::Shared => !self.public.iter().any(|public| public.matches(repository)),
+            Access::PassThrough => true,
+        }
+    }
+
+    /// Whether each client shows the origin its own credentials.
+    #[must_use]
+    pub const fn is_pass_through(&self) -> bool {
+        matches!(self.access, Access::PassThrough)
+    }
+
+    /// How long it is remembered that the origin let a client in, in seconds.
+    #[must_use]
+    pub const fn allowed_seconds(&self) -> u64 {
+        self.allowed_seconds
     }
 
     /// Hosts that may get the password.
@@ -192,6 +222,32 @@ impl Upstream {
             _ => Ok(name),
         }
     }
+}
+
+/// By whose rights an upstream is pulled from.
+fn access(raw: &config::Upstream) -> Result<Access, UpstreamError> {
+    let fault = |what| UpstreamError::Access {
+        name: raw.name.clone(),
+        what,
+    };
+    let access = match (raw.access, &raw.credentials) {
+        (None, Some(_)) => Access::Shared,
+        (None, None) => Access::Public,
+        (Some(Access::Shared), None) => return Err(fault("is shared, and has no credentials")),
+        (Some(Access::Public), Some(_)) => {
+            return Err(fault("is public as a whole, and has credentials"));
+        }
+        (Some(Access::PassThrough), Some(_)) => {
+            return Err(fault(
+                "passes its clients' credentials on, and has some too",
+            ));
+        }
+        (Some(access), _) => access,
+    };
+    if access != Access::Shared && !raw.public.is_empty() {
+        return Err(fault("lists what is public of it, and is not shared"));
+    }
+    Ok(access)
 }
 
 /// All configured upstreams, by name and alias.
@@ -242,6 +298,12 @@ impl Upstreams {
     #[must_use]
     pub fn find(&self, name: &str) -> Option<&Upstream> {
         self.list.get(self.index(name)?)
+    }
+
+    /// The upstream of requests that name none.
+    #[must_use]
+    pub fn usual(&self) -> Option<&Upstream> {
+        self.list.get(self.default?)
     }
 
     /// What this mirror calls itself to others.

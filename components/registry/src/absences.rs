@@ -16,7 +16,7 @@ use ledge_core::ticket::Object;
 /// # Errors
 /// The no.
 pub(crate) async fn check(ask: &Ask<'_>, object: &Object) -> Result<(), ApiError> {
-    let key = key::absence(ask.upstream, &ask.repository, object);
+    let key = key::absence(ask.upstream, &ask.repository, object, ask.client.as_ref());
     let record = records::get(Label::Volatile, &key).await;
     let Some(record) = record.and_then(|bytes| AbsenceRecord::decode(&bytes)) else {
         return Ok(());
@@ -54,7 +54,7 @@ pub(crate) async fn note(ask: &Ask<'_>, object: &Object, error: Option<&ApiError
             absence,
             checked_at,
         };
-        let key = key::absence(ask.upstream, &ask.repository, object);
+        let key = key::absence(ask.upstream, &ask.repository, object, ask.client.as_ref());
         records::set(Label::Volatile, &key, &record.encode()).await;
     }
 }

@@ -4,6 +4,7 @@ use crate::bindings::ledge::edge::blobs::Range;
 use crate::bindings::wasi::http::types::{Fields as Headers, Request};
 use crate::origin::Origin;
 use crate::respond::Fields;
+use ledge_core::client::Client;
 use ledge_core::digest::Digest;
 use ledge_core::error::ApiError;
 use ledge_core::freshness::wants_no_cache;
@@ -25,6 +26,8 @@ pub(crate) struct Ask<'a> {
     pub(crate) repository: RepositoryName,
     pub(crate) shape: Shape<'a>,
     pub(crate) wish: &'a Wish,
+    /// Who asks, where that is the origin's to judge: in pass-through.
+    pub(crate) client: Option<Client>,
 }
 
 /// How much of the object a client wants.
@@ -38,6 +41,7 @@ pub(crate) struct Wish {
     /// Whether another mirror asks, and what origins are told of who passed it on.
     pub(crate) is_passed_on: bool,
     pub(crate) via: Option<String>,
+    authorization: Vec<Vec<u8>>,
     ranges: Vec<ByteRange>,
     if_range: Option<Vec<u8>>,
 }
@@ -59,6 +63,7 @@ impl Wish {
         let wish = Self {
             is_passed_on: !passed.is_empty(),
             via: mirror.map(|name| pass_on(fields(), name)).transpose()?,
+            authorization: headers.get("authorization"),
             ..Self::of_fields(&headers, head)
         };
         Ok(wish)
@@ -91,6 +96,12 @@ impl Wish {
             if_range,
             ..Self::default()
         }
+    }
+
+    /// Who asks, if the upstream leaves that to its origin.
+    pub(crate) fn client_of(&self, upstream: &Upstream) -> Option<Client> {
+        let fields = self.authorization.iter().map(Vec::as_slice);
+        upstream.is_pass_through().then(|| Client::read(fields))
     }
 
     /// The ranges that are wanted of an object; none if `If-Range` names another
@@ -126,15 +137,17 @@ impl<'a> Ask<'a> {
             repository: target.repository,
             shape: target.shape,
             wish,
+            client: wish.client_of(target.upstream),
         })
     }
 
-    /// A question of our own, of no client.
+    /// A question of our own, when a client like this one has asked.
     pub(crate) fn of_ours(
         upstreams: &'a Upstreams,
         upstream: &'a Upstream,
         repository: &'a RepositoryName,
         wish: &'a Wish,
+        client: Option<Client>,
     ) -> Self {
         let shape = Shape {
             name: repository.as_str(),
@@ -146,7 +159,13 @@ impl<'a> Ask<'a> {
             repository: repository.clone(),
             shape,
             wish,
+            client,
         }
+    }
+
+    /// Whether what the repository has is served only where the origin has shown it.
+    pub(crate) fn is_private(&self) -> bool {
+        self.upstream.is_private(&self.repository)
     }
 
     /// What the operator's rules say against it, as far as it is known what is asked for.
@@ -170,6 +189,7 @@ impl<'a> Ask<'a> {
             upstream: self.upstream,
             repository: &self.repository,
             via: self.wish.via.as_deref(),
+            client: self.client.as_ref(),
         }
     }
 
@@ -186,7 +206,7 @@ impl<'a> Ask<'a> {
     /// Lets the host repeat the answer for so many seconds to whoever asks the same: what
     /// is public, everybody may have. See `wit/world.wit`.
     pub(crate) fn let_repeat(&self, fields: &mut Fields, seconds: u64) {
-        if !self.upstream.is_private() && seconds > 0 {
+        if !self.is_private() && seconds > 0 {
             fields.push(field("surrogate-control", &format!("max-age={seconds}")));
         }
     }

@@ -2,7 +2,7 @@
 
 use crate::ask::{Ask, Wish};
 use crate::context::upstreams;
-use crate::origin::Origin;
+use crate::origin::sign_of_life;
 use crate::tag;
 use ledge_core::name::Tag;
 use ledge_core::upstream::Upstream;
@@ -10,7 +10,7 @@ use ledge_core::upstream::Upstream;
 /// Asks the origin whether a tag still means the same.
 pub(crate) fn revalidate(ask: &Ask<'_>, tag: &Tag) {
     let (name, repository) = (ask.upstream.name().to_owned(), ask.repository.clone());
-    let tag = tag.clone();
+    let (tag, client) = (tag.clone(), ask.client.clone());
     wit_bindgen::spawn_local(async move {
         let Ok(upstreams) = upstreams().await else {
             return;
@@ -19,7 +19,7 @@ pub(crate) fn revalidate(ask: &Ask<'_>, tag: &Tag) {
             return;
         };
         let wish = Wish::default();
-        let ask = Ask::of_ours(&upstreams, upstream, &repository, &wish);
+        let ask = Ask::of_ours(&upstreams, upstream, &repository, &wish, client);
         tag::revalidate_behind(&ask, &tag).await;
     });
 }
@@ -34,7 +34,8 @@ pub(crate) fn probe(upstream: &Upstream, index: usize) {
         if let Some(upstream) = upstreams.find(&name)
             && let Some(endpoint) = upstream.endpoints().get(index)
         {
-            Origin::probe(upstream, endpoint).await;
+            // How it went is noted.
+            let _ = sign_of_life(upstream, endpoint, None, None).await;
         }
     });
 }

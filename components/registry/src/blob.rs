@@ -40,12 +40,8 @@ pub(crate) async fn answer(ask: &Ask<'_>, digest: &Digest) -> Result<Response, F
         Role::Leads(lead) => {
             let result = Box::pin(obtain(ask, digest)).await;
             absences::note(ask, &object, result.as_ref().err().map(|f| &f.error)).await;
-            match &result {
-                Ok(_) => flight::land(lead, Ok(&[])),
-                // A range is one client's own wish: the next one leads.
-                Err(failure) if failure.error.kind() == ErrorKind::RangeUnsatisfiable => drop(lead),
-                Err(failure) => flight::land(lead, Err(&failure.error)),
-            }
+            let found = result.as_ref().map(|_| &[][..]);
+            flight::conclude(lead, found.map_err(|failure| &failure.error));
             result
         }
         Role::Follows(bytes) => {

@@ -6,6 +6,7 @@ use crate::failure::Failure;
 use crate::records::{self, Label};
 use crate::respond::small;
 use ledge_core::error::{ApiError, ErrorKind};
+use ledge_core::name::RepositoryName;
 use ledge_core::paging::Listing;
 use ledge_core::route::Page;
 use ledge_core::upstream::{TargetError, Upstream, Upstreams, catalog_url};
@@ -56,9 +57,9 @@ async fn gather(upstreams: &Upstreams, only: Option<&Upstream>) -> Result<Listin
 /// have become private, or have been taken out of the configuration.
 fn entry<'k>(upstreams: &Upstreams, only: Option<&Upstream>, key: &'k str) -> Option<&'k str> {
     let (name, repository) = key.split_once('/')?;
-    let upstream = upstreams
-        .find(name)
-        .filter(|upstream| !upstream.is_private())?;
+    let upstream = upstreams.find(name)?;
+    let is_private = upstream.is_private(&RepositoryName::parse(repository).ok()?);
+    (!is_private).then_some(())?;
     match only {
         None => Some(key),
         Some(only) => (only.name() == upstream.name()).then_some(repository),
@@ -73,7 +74,7 @@ mod tests {
     #[test]
     fn lists_what_is_public_and_configured() {
         let json = r#"{"upstreams":[{"name":"a.io","endpoints":["http://a"]},{"name":"b.io","endpoints":["http://b"]},
-            {"name":"p.io","endpoints":["http://p"],"credentials":{"variable":"v"}}]}"#;
+            {"name":"p.io","endpoints":["http://p"],"credentials":{"variable":"v"},"public":["open/*"]}]}"#;
         let upstreams = Registry::parse(json).expect("a configuration");
         let a = upstreams.find("a.io");
         let rows = [
@@ -82,6 +83,7 @@ mod tests {
             ("b.io/x", None, Some("b.io/x")),
             ("b.io/x", a, None),
             ("p.io/x", None, None),
+            ("p.io/open/x", None, Some("p.io/open/x")),
             ("gone.io/x", None, None),
             ("a.io", None, None),
             ("", None, None),

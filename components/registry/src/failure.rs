@@ -12,21 +12,26 @@ use ledge_core::upstream::TargetError;
 /// what the distribution project's client waits at most between two tries.
 const RETRY_AFTER_ORIGIN: u32 = 10;
 
-/// A failure, and the field that goes with its status.
+/// A failure, and the fields that go with its status.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Failure {
     pub(crate) error: ApiError,
-    pub(crate) field: Option<(&'static str, String)>,
+    pub(crate) fields: Vec<(&'static str, String)>,
 }
 
 impl From<ApiError> for Failure {
     fn from(error: ApiError) -> Self {
-        let field = match error.kind() {
-            ErrorKind::MethodNotAllowed => Some(("allow", ALLOW.to_owned())),
-            ErrorKind::Unavailable => Some(("retry-after", RETRY_AFTER_ORIGIN.to_string())),
-            _ => None,
+        let fields = match error.kind() {
+            ErrorKind::MethodNotAllowed => vec![("allow", ALLOW.to_owned())],
+            ErrorKind::Unavailable => vec![("retry-after", RETRY_AFTER_ORIGIN.to_string())],
+            _ => {
+                let challenges = error.challenges().iter();
+                challenges
+                    .map(|challenge| ("www-authenticate", challenge.clone()))
+                    .collect()
+            }
         };
-        Self { error, field }
+        Self { error, fields }
     }
 }
 
@@ -103,12 +108,12 @@ pub(crate) fn of_blobs(upstream: &str, error: blobs::Error, missing: ErrorKind) 
                 ErrorKind::RangeUnsatisfiable,
                 format!("the object has {size} bytes"),
             ),
-            field: Some(("content-range", unsatisfied_range(size))),
+            fields: vec![("content-range", unsatisfied_range(size))],
         },
         blobs::Error::Refused(refusal) => refused(upstream, refusal.status, missing).into(),
         blobs::Error::Busy(seconds) => Failure {
             error: ApiError::new(ErrorKind::Unavailable, "too many transfers are running"),
-            field: Some(("retry-after", seconds.to_string())),
+            fields: vec![("retry-after", seconds.to_string())],
         },
         blobs::Error::Unreachable(why) => {
             eprintln!("upstream {upstream}: {why}");

@@ -13,7 +13,7 @@ pub(crate) async fn once(
     match join(key).await {
         Role::Leads(lead) => {
             let found = get().await;
-            land(lead, found.as_deref());
+            conclude(lead, found.as_deref());
             Ok((found?, Part::Led))
         }
         Role::Follows(bytes) => Ok((follow(&bytes)?.to_vec(), Part::Followed)),
@@ -29,9 +29,12 @@ pub(crate) enum Part {
     Followed,
 }
 
-/// Tells those who wait.
-pub(crate) fn land(lead: Lead, found: Result<&[u8], &ApiError>) {
-    Lead::land(lead, &answer::encode(found));
+/// Tells those who wait, unless what was found is this caller's own affair: then another leads.
+pub(crate) fn conclude(lead: Lead, found: Result<&[u8], &ApiError>) {
+    match found {
+        Err(error) if error.is_personal() => drop(lead),
+        found => Lead::land(lead, &answer::encode(found)),
+    }
 }
 
 /// What the leader found.

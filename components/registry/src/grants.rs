@@ -25,7 +25,7 @@ pub(crate) async fn suffices(ask: &Ask<'_>, digest: &Digest, grant: &Grant) -> b
     match grant.ground {
         Ground::Shown => true,
         Ground::Listed => {
-            !ask.upstream.is_private()
+            !ask.is_private()
                 && records::exists(Label::Default, &key::source(ask.upstream, digest)).await
         }
     }
@@ -46,7 +46,7 @@ pub(crate) async fn shown(ask: &Ask<'_>, digest: &Digest, head: &Head) {
 
 /// A digest's bytes came from this upstream.
 pub(crate) async fn came(ask: &Ask<'_>, digest: &Digest) {
-    if !ask.upstream.is_private() {
+    if !ask.is_private() {
         records::mark(Label::Default, &key::source(ask.upstream, digest)).await;
     }
 }
@@ -54,7 +54,7 @@ pub(crate) async fn came(ask: &Ask<'_>, digest: &Digest) {
 /// A manifest that the origin has shown in this repository lists these. In a private
 /// repository that grants nothing; but what a child is made for is known from then on.
 pub(crate) async fn listed(ask: &Ask<'_>, children: &[Child]) {
-    let is_private = ask.upstream.is_private();
+    let is_private = ask.is_private();
     let of_use = |child: &&Child| !child.foreign && (!is_private || child.platform.is_some());
     for child in children.iter().filter(of_use) {
         let grant = match known(ask, &child.digest).await {
@@ -77,7 +77,7 @@ pub(crate) async fn listed(ask: &Ask<'_>, children: &[Child]) {
 
 /// A repository was served: a public one is listed in the catalog.
 pub(crate) async fn served(ask: &Ask<'_>) {
-    if !ask.upstream.is_private() {
+    if !ask.is_private() {
         records::mark(Label::Catalog, &key::catalog(ask.upstream, &ask.repository)).await;
     }
 }

@@ -20,6 +20,7 @@ mod endpoints;
 mod failure;
 mod fetch;
 mod flight;
+mod gate;
 mod grants;
 mod handler;
 mod lists;

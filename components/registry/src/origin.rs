@@ -10,6 +10,7 @@ use crate::bindings::wit_future;
 use crate::failure::{Failure, is_outage, of_blobs, origin_failed, refused, unreachable, value_of};
 use crate::respond::Fields;
 use crate::{behind, credentials, endpoints, token};
+use ledge_core::client::Client;
 use ledge_core::error::{ApiError, ErrorKind};
 use ledge_core::health::Outcome;
 use ledge_core::media_type::ACCEPT_MANIFESTS;
@@ -30,6 +31,8 @@ pub(crate) struct Origin<'a> {
     pub(crate) repository: &'a RepositoryName,
     /// Who passed on what is asked.
     pub(crate) via: Option<&'a str>,
+    /// Whose credentials are shown, in pass-through; else this mirror's.
+    pub(crate) client: Option<&'a Client>,
 }
 
 /// A question without a body.
@@ -109,21 +112,6 @@ impl<'a> Origin<'a> {
         order.tries.into_iter().filter_map(at).collect()
     }
 
-    /// Asks an endpoint for nothing but a sign of life (OCI distribution specification 1.1,
-    /// "Determining Support").
-    pub(crate) async fn probe(upstream: &Upstream, endpoint: &Endpoint) {
-        endpoints::tried(upstream, endpoint).await;
-        let outcome = match request(true, endpoint, "/v2/", &request_fields(None, None)) {
-            Ok(request) => client::send(request)
-                .await
-                .map_or(Outcome::Failed, |reply| {
-                    Outcome::of_status(reply.get_status_code())
-                }),
-            Err(_) => return,
-        };
-        endpoints::ended(upstream, endpoint, outcome).await;
-    }
-
     /// Notes what an answer says of the endpoint and of the quota.
     async fn learn(&self, endpoint: &Endpoint, answer: &Result<Reply<'_>, ApiError>) {
         let outcome = match answer {
@@ -143,8 +131,14 @@ impl<'a> Origin<'a> {
         endpoint: &'a Endpoint,
         question: &Question<'_>,
     ) -> Result<Reply<'a>, ApiError> {
-        let known = token::known(self, endpoint).await?;
-        let reply = self.exchange(endpoint, question, known.as_ref()).await?;
+        let mut known = token::known(self, endpoint).await?;
+        let mut reply = self.exchange(endpoint, question, known.as_ref()).await?;
+        if reply.status == 403
+            && let Some(other) = token::instead(self, endpoint, known.as_ref()).await?
+        {
+            known = other;
+            reply = self.exchange(endpoint, question, known.as_ref()).await?;
+        }
         if reply.status != 401 {
             return Ok(reply);
         }
@@ -183,22 +177,53 @@ impl<'a> Origin<'a> {
                 access: token::known(self, endpoint).await?,
             });
         }
-        let result = match run(self.source(object, &doors)?).await {
-            Err(blobs::Error::Refused(refusal)) if refusal.status == 401 => {
-                self.admit(&refusal, &mut doors).await?;
-                run(self.source(object, &doors)?).await
-            }
-            other => other,
-        };
+        let mut result = run(self.source(object, &doors)?).await;
+        if let Err(blobs::Error::Refused(refusal)) = &result
+            && refusal.status == 403
+            && self.try_others(refusal, &mut doors).await?
+        {
+            result = run(self.source(object, &doors)?).await;
+        }
+        if let Err(blobs::Error::Refused(refusal)) = &result
+            && refusal.status == 401
+        {
+            self.admit(refusal, &mut doors).await?;
+            result = run(self.source(object, &doors)?).await;
+        }
         self.learn_from(&doors, &result).await;
         result.map_err(|error| of_blobs(self.upstream.name(), error, missing(object)))
     }
 
-    /// Gets what the endpoint that refused asks for.
-    async fn admit(&self, refusal: &Refusal, doors: &mut [Door<'_>]) -> Result<(), ApiError> {
-        let door = doors.get_mut(place(refusal.origin)).ok_or_else(|| {
+    /// The door that was found closed.
+    fn closed<'d>(
+        &self,
+        refusal: &Refusal,
+        doors: &'d mut [Door<'a>],
+    ) -> Result<&'d mut Door<'a>, ApiError> {
+        doors.get_mut(place(refusal.origin)).ok_or_else(|| {
             origin_failed(self.upstream.name(), "refused a request that nobody sent")
-        })?;
+        })
+    }
+
+    /// Whether there are other credentials for the endpoint that denied access; the door has them
+    /// then.
+    async fn try_others(
+        &self,
+        refusal: &Refusal,
+        doors: &mut [Door<'a>],
+    ) -> Result<bool, ApiError> {
+        let door = self.closed(refusal, doors)?;
+        let other = token::instead(self, door.endpoint, door.access.as_ref()).await?;
+        let is_other = other.is_some();
+        if let Some(access) = other {
+            door.access = access;
+        }
+        Ok(is_other)
+    }
+
+    /// Gets what the endpoint that refused asks for.
+    async fn admit(&self, refusal: &Refusal, doors: &mut [Door<'a>]) -> Result<(), ApiError> {
+        let door = self.closed(refusal, doors)?;
         let challenges = values_of(&refusal.fields, "www-authenticate");
         let access = token::renew(self, door.endpoint, &challenges, door.access.as_ref());
         door.access = Some(access.await?);
@@ -319,6 +344,27 @@ impl<'a> Reply<'a> {
     }
 }
 
+/// Asks an endpoint for nothing but a sign of life (OCI distribution specification 1.1,
+/// "Determining Support"), and notes how it is.
+pub(crate) async fn sign_of_life<'a>(
+    upstream: &Upstream,
+    endpoint: &'a Endpoint,
+    access: Option<&Authorization>,
+    via: Option<&str>,
+) -> Result<Reply<'a>, ApiError> {
+    endpoints::tried(upstream, endpoint).await;
+    let mut fields = request_fields(None, access);
+    fields.extend(via.map(|via| field("via", via)));
+    let path = upstream.path_at(endpoint, "/v2/");
+    let sent = client::send(request(false, endpoint, &path, &fields)?).await;
+    let outcome = sent.as_ref().map_or(Outcome::Failed, |reply| {
+        Outcome::of_status(reply.get_status_code())
+    });
+    endpoints::ended(upstream, endpoint, outcome).await;
+    let response = sent.map_err(|error| unreachable(upstream.name(), &error))?;
+    Ok(Reply::new(endpoint, response))
+}
+
 /// What a 404 of an object is called.
 pub(crate) const fn missing(object: &Object) -> ErrorKind {
     match object {
@@ -335,7 +381,8 @@ pub(crate) const fn accept(object: &Object) -> Option<&'static str> {
     }
 }
 
-fn values_of(fields: &[blobs::Field], name: &str) -> Vec<Vec<u8>> {
+/// All values of a field.
+pub(crate) fn values_of(fields: &[blobs::Field], name: &str) -> Vec<Vec<u8>> {
     let found = fields
         .iter()
         .filter(|(key, _)| key.eq_ignore_ascii_case(name));

@@ -29,7 +29,8 @@ pub(crate) fn header_only(mut fields: Fields, size: Option<u64>) -> Result<Respo
 pub(crate) fn failure(failure: Failure) -> Result<Response, ErrorCode> {
     let error = failure.error;
     let mut fields = vec![field("content-type", ledge_core::error::MEDIA_TYPE)];
-    fields.extend(failure.field.map(|(name, value)| field(name, &value)));
+    let given = failure.fields.iter();
+    fields.extend(given.map(|(name, value)| field(name, value)));
     small(error.kind().status(), fields, error.body())
 }
 

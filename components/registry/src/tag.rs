@@ -245,13 +245,7 @@ async fn revalidate(ask: &Ask<'_>, tag: &Tag, known: Option<&TagRecord>) -> Foun
         if !ask.wish.head && !grants::stored(&found.digest).await {
             return refetch(ask, tag, &found.digest).await;
         }
-        let head = Head {
-            media_type: Some(found.media_type.clone()),
-            size: Some(found.size),
-            ..Head::default()
-        };
-        grants::shown(ask, &found.digest, &head).await;
-        grants::served(ask).await;
+        keep_found(ask, &found).await;
         let way = if known.is_some() {
             Way::Revalidated
         } else {
@@ -265,29 +259,53 @@ async fn revalidate(ask: &Ask<'_>, tag: &Tag, known: Option<&TagRecord>) -> Foun
 /// What the origin says to a HEAD; `None` if it does not say all that is needed, or
 /// knows no HEAD: a GET finds out.
 async fn look(ask: &Ask<'_>, tag: &Tag) -> Result<Option<TagRecord>, ApiError> {
-    let head = match fetch::try_head(ask, &manifest(tag)).await? {
-        Ok(head) => head,
-        Err(400 | 405) => return Ok(None),
-        Err(status) => {
-            return Err(refused(
-                ask.upstream.name(),
-                status,
-                ErrorKind::ManifestUnknown,
-            ));
-        }
-    };
+    match fetch::try_head(ask, &manifest(tag)).await? {
+        Ok(head) => Ok(record_of(head)),
+        Err(400 | 405) => Ok(None),
+        Err(status) => Err(refused(
+            ask.upstream.name(),
+            status,
+            ErrorKind::ManifestUnknown,
+        )),
+    }
+}
+
+/// What a tag means now, if its manifest's header says all.
+fn record_of(head: Head) -> Option<TagRecord> {
     let checked_at = now().saturating_sub(head.age);
     let media_type = head
         .media_type
         .filter(|media_type| !media_type.is_generic());
-    let all = head.digest.zip(head.size).zip(media_type);
-    Ok(all.map(|((digest, size), media_type)| TagRecord {
-        digest,
-        media_type,
-        size,
+    Some(TagRecord {
+        digest: head.digest?,
+        media_type: media_type?,
+        size: head.size?,
         checked_at,
         ask_at: 0,
-    }))
+    })
+}
+
+/// Keeps what was seen of a tag while the origin was asked about something else, if nothing has
+/// to be fetched for that.
+pub(crate) async fn seen(ask: &Ask<'_>, tag: &Tag, head: Head) {
+    if let Some(record) = record_of(head)
+        && (ask.wish.head || grants::stored(&record.digest).await)
+    {
+        keep_found(ask, &record).await;
+        let key = key::tag(ask.upstream, &ask.repository, tag);
+        records::set(Label::Default, &key, &record.encode()).await;
+    }
+}
+
+/// The origin said that a tag of this repository means this.
+async fn keep_found(ask: &Ask<'_>, found: &TagRecord) {
+    let head = Head {
+        media_type: Some(found.media_type.clone()),
+        size: Some(found.size),
+        ..Head::default()
+    };
+    grants::shown(ask, &found.digest, &head).await;
+    grants::served(ask).await;
 }
 
 /// Fetches the manifest that the tag is said to mean; if the origin has none such,

@@ -9,6 +9,7 @@ use crate::failure::{origin_failed, refused, unreachable};
 use crate::origin::{Origin, Reply, request};
 use crate::records::{self, Label};
 use crate::{credentials, flight, post};
+use ledge_core::admission::challenges as challenges_of;
 use ledge_core::challenge::{Bearer, Challenge};
 use ledge_core::config::Secret;
 use ledge_core::error::{ApiError, ErrorKind};
@@ -29,6 +30,9 @@ pub(crate) async fn known(
     origin: &Origin<'_>,
     endpoint: &Endpoint,
 ) -> Result<Option<Authorization>, ApiError> {
+    if let Some(client) = origin.client {
+        return Ok(client.authorization().cloned());
+    }
     let asker = Asker::new(origin, endpoint).await?;
     if let Some(token) = asker.registry_token()? {
         return Ok(Some(token));
@@ -63,7 +67,13 @@ pub(crate) async fn renew(
     challenges: &[Vec<u8>],
     used: Option<&Authorization>,
 ) -> Result<Authorization, ApiError> {
-    let challenge = Challenge::parse(challenges.iter().map(Vec::as_slice));
+    let fields = || challenges.iter().map(Vec::as_slice);
+    if origin.client.is_some() {
+        // Only the client can do something about it.
+        let error = refused(origin.upstream.name(), 401, ErrorKind::NameUnknown);
+        return Err(error.challenging(challenges_of(fields())));
+    }
+    let challenge = Challenge::parse(fields());
     let challenge = challenge.ok_or_else(|| unauthorized(origin))?;
     if let Challenge::Bearer(bearer) = &challenge {
         records::set(
@@ -84,6 +94,25 @@ pub(crate) async fn renew(
         }
         other => other,
     }
+}
+
+/// What may open the repository at an endpoint that answered 403 to `used`, where that is
+/// something else: ECR says 403 to a password that has expired. Where our credentials come from
+/// is asked again.
+///
+/// # Errors
+/// As of [`known`].
+pub(crate) async fn instead(
+    origin: &Origin<'_>,
+    endpoint: &Endpoint,
+    used: Option<&Authorization>,
+) -> Result<Option<Option<Authorization>>, ApiError> {
+    if origin.upstream.credentials().is_none() {
+        return Ok(None);
+    }
+    credentials::after_refusal(origin.upstream).await?;
+    let known = known(origin, endpoint).await?;
+    Ok((known.as_ref() != used).then_some(known))
 }
 
 /// Whoever wants to be let in at an endpoint.

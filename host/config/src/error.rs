@@ -228,6 +228,21 @@ pub enum Fault {
         /// The key that was given first.
         first: &'static str,
     },
+    /// No way of access.
+    #[error("{0} is neither \"public\" nor \"shared\" nor \"pass-through\"")]
+    Access(Quoted),
+    /// Shared credentials that there are not.
+    #[error("the upstream has no credentials to share")]
+    NothingToShare,
+    /// A public upstream with credentials.
+    #[error("an upstream with credentials is not public as a whole")]
+    PublicWithCredentials,
+    /// Two ways to be let in.
+    #[error("clients cannot show their own credentials beside those of this mirror")]
+    PassThroughWithCredentials,
+    /// What is public of an upstream that is public, or that judges for itself.
+    #[error("the upstream has no credentials, so there is nothing to tell apart")]
+    PublicUnshared,
     /// No name of an environment variable. It may be the secret by mistake, so it is not repeated.
     #[error("it is not the name of an environment variable")]
     VariableName,
@@ -316,6 +331,14 @@ impl Fault {
                 "an upstream has one way to its credentials: username with password, password_file or password_env; \
                  token, token_file or token_env; docker_config; or credential_helper"
             }
+            Self::NothingToShare => "give them, or leave access out: then it is public",
+            Self::PublicWithCredentials => {
+                r#"list what everybody may see there, as in public = ["library/*"]"#
+            }
+            Self::PassThroughWithCredentials => {
+                "leave them out, or access: then this mirror's own are for all its clients"
+            }
+            Self::PublicUnshared => "leave it out",
             Self::Token => "it is visible ASCII alone, without a space",
             Self::VariableName => {
                 "write a name of letters, digits and underscores, not the secret itself"

@@ -103,6 +103,9 @@ fn registry_upstream(number: usize, upstream: &Upstream) -> core::Upstream {
             .credentials
             .as_ref()
             .map(|_| core::Credentials::Variable(credentials::variable(number))),
+        access: Some(upstream.rights.access.value),
+        public: upstream.rights.public.value.clone(),
+        allowed_seconds: upstream.rights.allowed_for.as_secs(),
         trusted_hosts: upstream.trusted_hosts.value.clone(),
         fresh_seconds: freshness.fresh.as_secs(),
         stale_while_revalidate_seconds: freshness.stale_while_revalidate.as_secs(),

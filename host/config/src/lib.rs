@@ -5,6 +5,7 @@
 //! is parsed before anything starts: a [`Config`] that exists is right, and what is wrong is
 //! reported whole ([`Problems`]), each with its place, its reason and a hint, never with a secret.
 
+mod access;
 mod bandwidth;
 mod builtin;
 mod connection;
@@ -44,5 +45,5 @@ pub use name::Endpoint;
 pub use provenance::{FilePlace, Provenance, Sourced};
 pub use transfer::{Abandoned, Percent, Ranges};
 pub use types::{
-    Config, Freshness, FreshnessRule, Limits, Log, Rule, Server, Store, Transfer, Upstream,
+    Config, Freshness, FreshnessRule, Limits, Log, Rights, Rule, Server, Store, Transfer, Upstream,
 };

@@ -291,6 +291,12 @@ pub(crate) const NEGATIVE: Duration =
     Duration::from_secs(ledge_core::config::DEFAULT_NEGATIVE_SECONDS);
 pub(crate) const NEGATIVE_MOST: Duration = Duration::from_secs(60 * 60);
 
+/// How long it is remembered that an origin let a client in. At most a day: so long a right
+/// that is taken back still counts.
+pub(crate) const ALLOWED: Duration =
+    Duration::from_secs(ledge_core::config::DEFAULT_ALLOWED_SECONDS);
+pub(crate) const ALLOWED_MOST: Duration = DAY;
+
 /// The names of all settings above, for hints.
 pub(crate) static NAMES: [&Name; 25] = [
     &DEFAULT_UPSTREAM,

@@ -2,14 +2,15 @@
 
 use std::fmt;
 
-use ledge_core::config::Action;
+use ledge_core::config::{Access, Action};
 use toml::Value as Toml;
 
+use crate::access;
 use crate::connection::{Connection, Identity, Proxy};
 use crate::credentials::{Credentials, Text};
 use crate::provenance::{Provenance, Sourced, printable};
 use crate::setting::{self, Setting};
-use crate::types::{Config, Freshness, Rule, Upstream};
+use crate::types::{Config, Freshness, Rights, Rule, Upstream};
 use crate::value::Value;
 
 /// What stands where a secret would.
@@ -121,10 +122,33 @@ fn upstream(f: &mut fmt::Formatter<'_>, upstream: &Upstream) -> fmt::Result {
     if let Some(given) = &upstream.credentials {
         credentials(f, given)?;
     }
+    rights(f, &upstream.rights)?;
     let trusted = &upstream.trusted_hosts;
     line(f, "trusted_hosts", &list(trusted), &trusted.provenance)?;
     connection(f, &upstream.connection)?;
     freshness(f, &upstream.name, &upstream.freshness)
+}
+
+fn rights(f: &mut fmt::Formatter<'_>, rights: &Rights) -> fmt::Result {
+    let Rights {
+        access,
+        public,
+        allowed_for,
+    } = rights;
+    line(
+        f,
+        "access",
+        &text(access::name(access.value)),
+        &access.provenance,
+    )?;
+    if !public.is_empty() {
+        line(f, "public", &list(public), &public.provenance)?;
+    }
+    if access.value == Access::PassThrough || allowed_for.provenance != Provenance::Default {
+        let value = allowed_for.to_toml();
+        line(f, "allowed_for", &value, &allowed_for.provenance)?;
+    }
+    Ok(())
 }
 
 fn credentials(f: &mut fmt::Formatter<'_>, credentials: &Credentials) -> fmt::Result {

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytesize::ByteSize;
-use ledge_core::config::{Action, PlatformPattern, RepositoryPattern, RuleName, TagPattern};
+use ledge_core::config::{
+    Access, Action, PlatformPattern, RepositoryPattern, RuleName, TagPattern,
+};
 
 use crate::bandwidth::Bandwidth;
 use crate::connection::Connection;
@@ -126,8 +128,10 @@ pub struct Upstream {
     pub endpoints: Sourced<Vec<Endpoint>>,
     /// What stands before repository names of one segment; of the built-in docker.io alone.
     pub official_prefix: Option<&'static str>,
-    /// None is anonymous.
+    /// This mirror's own; none is anonymous.
     pub credentials: Option<Credentials>,
+    /// By whose rights it is pulled from.
+    pub rights: Rights,
     /// How its hosts are connected to.
     pub connection: Connection,
     /// `host` or `host:port` that may get the password, and that redirects may reach even if
@@ -135,6 +139,17 @@ pub struct Upstream {
     pub trusted_hosts: Sourced<Vec<String>>,
     /// How long what it says is good for.
     pub freshness: Freshness,
+}
+
+/// By whose rights an upstream is pulled from. They fit its credentials.
+#[derive(Debug, Clone)]
+pub struct Rights {
+    /// Anybody's, this mirror's, or each client's own.
+    pub access: Sourced<Access>,
+    /// Which repositories everybody may see at the origin, though the mirror has credentials.
+    pub public: Sourced<Vec<RepositoryPattern>>,
+    /// How long it is remembered that the origin let a client in. Whole seconds.
+    pub allowed_for: Sourced<Duration>,
 }
 
 /// How long what an upstream says is good for. All durations are whole seconds.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::access::GivenRights;
 use crate::builtin::{self, BuiltIn};
 use crate::connection::{GivenConnection, Proxies};
 use crate::credentials::{self, Credentials};
@@ -79,6 +80,7 @@ fn meant(name: &str, upstreams: &[Upstream]) -> Option<String> {
 struct Given {
     aliases: Option<Sourced<Vec<String>>>,
     credentials: Option<Credentials>,
+    rights: GivenRights,
     connection: GivenConnection,
     trusted_hosts: Option<Sourced<Vec<String>>>,
     freshness: GivenFreshness,
@@ -108,8 +110,10 @@ fn upstream(
         }
     };
     let endpoints = endpoints(&mut section, problems);
+    let credentials = credentials::read(&key, &mut section, problems);
     let given = Given {
-        credentials: credentials::read(&key, &mut section, problems),
+        rights: GivenRights::read(&key, &mut section, credentials.as_ref(), problems),
+        credentials,
         connection: GivenConnection::read(&key, &mut section, problems),
         aliases: list(section.take("aliases"), name::upstream_name, problems),
         trusted_hosts: list(section.take("trusted_hosts"), name::host, problems),
@@ -153,6 +157,7 @@ fn assemble(
         connection: given.connection.filled(&endpoints, proxies),
         endpoints,
         official_prefix: known.and_then(|known| known.official_prefix),
+        rights: given.rights.filled(given.credentials.as_ref()),
         credentials: given.credentials,
         trusted_hosts: match given.trusted_hosts {
             Some(hosts) => with(hosts, trusted),

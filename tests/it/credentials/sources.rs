@@ -27,14 +27,14 @@ const SECRETS: [&str; 2] = ["hunter-one", "hunter-two"];
 const SOON: Duration = Duration::from_secs(30);
 
 /// An origin with one image, and a folder for the files of its credentials.
-struct Stage {
-    origin: Origin,
-    image: Image,
+pub(super) struct Stage {
+    pub(super) origin: Origin,
+    pub(super) image: Image,
     folder: TempDir,
 }
 
 impl Stage {
-    async fn new(seed: u64, auth: Auth) -> Result<Self> {
+    pub(super) async fn new(seed: u64, auth: Auth) -> Result<Self> {
         let image = images::layered(seed, &[50_000, 60_000])?;
         let origin = Origin::start().await?;
         origin.put(REPOSITORY, "v1", &image);
@@ -51,14 +51,14 @@ impl Stage {
     }
 
     /// The file changes at once, as whoever rotates secrets should do it.
-    fn write(&self, name: &str, content: &str) -> Result<()> {
+    pub(super) fn write(&self, name: &str, content: &str) -> Result<()> {
         let fresh = self.path("fresh");
         fs::write(&fresh, content)?;
         Ok(fs::rename(fresh, self.path(name))?)
     }
 
     /// Every tag is asked for anew, and nothing that was refused is remembered.
-    fn config(&self, lines: &[String]) -> Config {
+    pub(super) fn config(&self, lines: &[String]) -> Config {
         let upstream = Upstream::new("docker.io", self.origin.address());
         let upstream = upstream.line("negative = \"0s\"\nfresh = \"0s\"".to_owned());
         let lines = lines.iter().cloned();
@@ -99,7 +99,11 @@ impl Stage {
 }
 
 /// Asks until the answer is such a one; all answers.
-async fn until(ledge: &Ledge, path: &str, is_it: fn(&Answer) -> bool) -> Result<Vec<Answer>> {
+pub(super) async fn until(
+    ledge: &Ledge,
+    path: &str,
+    is_it: fn(&Answer) -> bool,
+) -> Result<Vec<Answer>> {
     let asked = async {
         let mut said = Vec::new();
         loop {
@@ -252,7 +256,7 @@ async fn an_identity_token_is_exchanged_and_rotated() -> Result<()> {
 }
 
 /// Puts the helper into the folder; what `PATH` is then.
-fn helper(stage: &Stage) -> Result<OsString> {
+pub(super) fn helper(stage: &Stage) -> Result<OsString> {
     let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("it/credentials/helper.sh");
     symlink(program, stage.path("docker-credential-edge"))?;
     let old = std::env::var_os("PATH").context("PATH is set")?;
@@ -261,7 +265,7 @@ fn helper(stage: &Stage) -> Result<OsString> {
     Ok(std::env::join_paths(folders)?)
 }
 
-fn printed(password: &str) -> String {
+pub(super) fn printed(password: &str) -> String {
     json!({ "ServerURL": "", "Username": "puller", "Secret": password }).to_string()
 }
 

@@ -18,6 +18,7 @@ pub struct Containerd {
     _process: Process,
     folder: TempDir,
     ctr: PathBuf,
+    user: Option<String>,
 }
 
 impl Containerd {
@@ -45,7 +46,15 @@ impl Containerd {
             _process: process,
             folder,
             ctr,
+            user: None,
         }))
+    }
+
+    /// The same as somebody: `name:password`.
+    #[must_use]
+    pub fn user(mut self, user: &str) -> Self {
+        self.user = Some(user.to_owned());
+        self
     }
 
     /// From now on `docker.io` comes from the mirror at `mirror` and from nowhere else.
@@ -82,8 +91,11 @@ impl Containerd {
             "native",
             "--platform",
             "linux/amd64",
-            "--hosts-dir",
         ]);
+        if let Some(user) = &self.user {
+            pull.args(["--user", user]);
+        }
+        pull.arg("--hosts-dir");
         run(pull.arg(self.folder.path().join("hosts")).arg(image)).await?;
         let stored = self.stored()?;
         run(self.ctr().args(["images", "rm", "--sync", image])).await?;

@@ -1,8 +1,11 @@
 //! Podman, with a mirror whose location ends in the upstream's name.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::process::Command;
@@ -41,6 +44,16 @@ impl Podman {
         )?;
         write(&folder.path().join("auth.json"), "{}\n")?;
         Ok(Some(Self { program, folder }))
+    }
+
+    /// Is somebody, `name:password`, to the registry at `host`.
+    ///
+    /// # Errors
+    /// If its file cannot be written.
+    pub fn log_in(&self, host: SocketAddr, user: &str) -> Result<()> {
+        let auth = STANDARD.encode(user);
+        let known = serde_json::json!({ "auths": { host.to_string(): { "auth": auth } } });
+        write(&self.folder.path().join("auth.json"), &known.to_string())
     }
 
     /// Pulls into empty storage; the digests of what is there then: manifest,

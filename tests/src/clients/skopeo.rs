@@ -15,6 +15,7 @@ use crate::images::Image;
 pub struct Skopeo {
     program: PathBuf,
     folder: TempDir,
+    user: Option<String>,
 }
 
 impl Skopeo {
@@ -34,7 +35,18 @@ impl Skopeo {
             "unqualified-search-registries = []\n",
         )?;
         write(&folder.path().join("auth.json"), "{}\n")?;
-        Ok(Some(Self { program, folder }))
+        Ok(Some(Self {
+            program,
+            folder,
+            user: None,
+        }))
+    }
+
+    /// The same as somebody: `name:password`.
+    #[must_use]
+    pub fn user(mut self, user: &str) -> Self {
+        self.user = Some(user.to_owned());
+        self
     }
 
     /// Copies `image` (`docker.io/library/x:v1`) from the registry or mirror at
@@ -57,8 +69,12 @@ impl Skopeo {
             "amd64",
             "copy",
         ]);
-        copy.args(["--src-tls-verify=false", "--src-no-creds"])
-            .arg(format!("docker://{from}/{image}"));
+        copy.arg("--src-tls-verify=false");
+        match &self.user {
+            Some(user) => copy.args(["--src-creds", user]),
+            None => copy.arg("--src-no-creds"),
+        };
+        copy.arg(format!("docker://{from}/{image}"));
         run(copy.arg(format!("dir:{}", target.display()))).await?;
         let mut stored = hashed(&target)?;
         stored.insert(files::digest(&target.join("manifest.json"))?);

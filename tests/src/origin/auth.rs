@@ -17,6 +17,8 @@ pub enum Auth {
     Ping,
     /// `Basic user:password`.
     Basic(String),
+    /// The same, but a password that is not right is answered 403, as by ECR when it has expired.
+    Expiring(String),
     /// A token that was given beforehand.
     Token(String),
     /// A token of the endpoint at `realm`; its path here is `/token`.
@@ -73,6 +75,7 @@ impl Auth {
             Self::Ping => repository
                 .is_empty()
                 .then(|| "Basic realm=\"test\"".to_owned()),
+            Self::Expiring(_) => given.is_empty().then(|| "Basic realm=\"test\"".to_owned()),
             Self::Basic(credentials) => {
                 (given != basic(credentials)).then(|| "Basic realm=\"test\"".to_owned())
             }
@@ -86,6 +89,14 @@ impl Auth {
                 let scope = service.scope.replace("{}", repository);
                 format!("Bearer realm=\"{realm}\",service=\"{name}\",scope=\"{scope}\"")
             }),
+        }
+    }
+
+    /// Whether a request is denied, whatever it is for.
+    pub(super) fn denies(&self, headers: &HeaderMap) -> bool {
+        match self {
+            Self::Expiring(credentials) => authorization(headers) != basic(credentials),
+            _ => false,
         }
     }
 

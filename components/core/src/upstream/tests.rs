@@ -176,10 +176,11 @@ fn refuses_bad_configurations() {
 fn upstreams_know_themselves() {
     let upstreams = Registry::parse(CONFIG).expect("a configuration");
     let ghcr = upstreams.find("GHCR.io").expect("configured");
-    assert!(ghcr.is_private() && ghcr.credentials().is_some());
+    let name = RepositoryName::parse("a").expect("a name");
+    assert!(ghcr.is_private(&name) && ghcr.credentials().is_some());
     assert_eq!(ghcr.endpoints()[0].to_string(), "https://ghcr.io");
     let docker = upstreams.find("index.docker.io").expect("configured");
-    assert!(!docker.is_private() && docker.trusted_hosts().is_empty());
+    assert!(!docker.is_private(&name) && docker.trusted_hosts().is_empty());
     let usual = |name: &str| {
         let upstream = upstreams.find(name).expect(name);
         let repository = RepositoryName::parse("a").expect("a name");
@@ -187,6 +188,62 @@ fn upstreams_know_themselves() {
     };
     assert_eq!((usual("docker.io"), usual("mirror")), (600, 0));
     assert!(upstreams.find("quay.io").is_none());
+}
+
+#[test]
+fn access_says_what_is_private() {
+    let upstream = |more: &str| {
+        let json = format!(r#"{{"upstreams":[{{"name":"a","endpoints":["http://a"]{more}}}]}}"#);
+        Registry::parse(&json)
+    };
+    let with = r#","credentials":{"variable":"v"}"#;
+    let rows = [
+        (String::new(), [false, false], false),
+        (r#","access":"public""#.to_owned(), [false, false], false),
+        (with.to_owned(), [true, true], false),
+        (format!(r#"{with},"access":"shared""#), [true, true], false),
+        (
+            format!(r#"{with},"public":["open/**"]"#),
+            [false, true],
+            false,
+        ),
+        (r#","access":"pass-through""#.to_owned(), [true, true], true),
+    ];
+    let names = ["open/x", "team/x"].map(|name| RepositoryName::parse(name).expect(name));
+    for (more, private, passes) in rows {
+        let upstreams = upstream(&more).expect(&more);
+        let a = upstreams.find("a").expect("configured");
+        assert_eq!(
+            names.each_ref().map(|name| a.is_private(name)),
+            private,
+            "{more}"
+        );
+        assert_eq!(a.is_pass_through(), passes, "{more}");
+        assert_eq!(a.allowed_seconds(), 600);
+    }
+    let rows = [
+        (
+            r#","access":"shared""#.to_owned(),
+            "is shared, and has no credentials",
+        ),
+        (
+            format!(r#"{with},"access":"public""#),
+            "is public as a whole, and has credentials",
+        ),
+        (
+            format!(r#"{with},"access":"pass-through""#),
+            "passes its clients' credentials on, and has some too",
+        ),
+        (
+            r#","public":["open/**"]"#.to_owned(),
+            "lists what is public of it, and is not shared",
+        ),
+    ];
+    for (more, text) in rows {
+        let error = upstream(&more).expect_err(&more).to_string();
+        assert_eq!(error, format!("upstream \"a\" {text}"));
+    }
+    assert!(upstream(r#","access":"all""#).is_err());
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The configuration as a whole: what is taken, what is refused with which words, what is shown.
 
+mod access;
 mod connections;
 mod credentials;
 mod documented;

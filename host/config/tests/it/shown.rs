@@ -63,6 +63,7 @@ endpoints = ["https://registry-1.docker.io"] # built in
 aliases = ["index.docker.io", "registry-1.docker.io"] # built in
 username = "me" # FILE:7
 password = "***" # FILE:8
+access = "shared" # default
 trusted_hosts = ["auth.docker.io"] # built in
 fresh = "1m" # FILE:9
 stale_while_revalidate = "0s" # default
@@ -73,6 +74,7 @@ client_no_cache = false # default
 [upstreams."registry.example:5000"]
 endpoints = ["http://10.0.0.5:5000"] # FILE:11
 aliases = [] # default
+access = "public" # default
 trusted_hosts = ["auth.example"] # FILE:12
 fresh = "10m" # default
 stale_while_revalidate = "30s" # FILE:13
@@ -126,7 +128,8 @@ fn what_is_shown_reads_back() {
         "[upstreams.\"ghcr.io\"]\ndocker_config = true\nproxy = \"\"",
         "[upstreams.\"ghcr.io\"]\ndocker_config = \"/a/config.json\"",
         "[upstreams.\"ghcr.io\"]\ndocker_config = false",
-        "[upstreams.\"ghcr.io\"]\ncredential_helper = \"ecr-login\"",
+        "[upstreams.\"ghcr.io\"]\ncredential_helper = \"ecr-login\"\npublic = [\"a/*\", \"b\"]",
+        "[upstreams.\"ghcr.io\"]\naccess = \"pass-through\"\nallowed_for = \"1h\"",
     ];
     for file in files {
         let given = Given::file(file);

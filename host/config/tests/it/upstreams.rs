@@ -1,4 +1,4 @@
-use ledge_core::config::Registry;
+use ledge_core::config::{Access, Registry};
 use proptest::prelude::{ProptestConfig, any, prop_assert, proptest};
 
 use crate::Given;
@@ -62,6 +62,8 @@ fn the_built_in_ones_are_handed_over_whole() {
     assert_eq!(docker.stale_if_error_seconds, 30 * 24 * 3600);
     assert_eq!(docker.negative_seconds, 30);
     assert!(!docker.client_no_cache && docker.freshness.is_empty());
+    assert_eq!(docker.access, Some(Access::Public));
+    assert_eq!(docker.allowed_seconds, 600);
     assert!(registry.rules.is_empty());
     for upstream in &registry.upstreams[1..] {
         assert_eq!(upstream.endpoints, [format!("https://{}", upstream.name)]);
