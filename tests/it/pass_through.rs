@@ -146,6 +146,22 @@ async fn what_the_origin_said_is_remembered_for_its_time() -> Result<()> {
 }
 
 #[tokio::test]
+async fn what_passes_no_more_opens_nothing() -> Result<()> {
+    let image = images::layered(1507, &[50_000, 60_000])?;
+    let (origin, ledge) = start(&image, &["fresh = \"1h\""]).await?;
+    let get = |path: &str| as_user(ledge.get(path), "ann:1").fetch();
+    is(&get(MANIFEST).await?, image.root())?;
+    origin.authenticate(Auth::Basic("ann:2".to_owned()));
+    // It is still remembered, and what is stored is served.
+    is(&get(MANIFEST).await?, image.root())?;
+    // Until it is shown to the origin, for what is not stored.
+    is_challenged(&get(&blob(&image.blobs[0].digest)).await?)?;
+    is_challenged(&get(MANIFEST).await?)?;
+    let again = as_user(ledge.get(&blob(&image.blobs[0].digest)), "ann:2");
+    is(&again.fetch().await?, &image.blobs[0])
+}
+
+#[tokio::test]
 async fn a_crowd_with_one_token_asks_once() -> Result<()> {
     let image = images::small(1502)?;
     let (origin, ledge) = start(&image, &[]).await?;

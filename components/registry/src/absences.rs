@@ -46,6 +46,7 @@ pub(crate) async fn noted<T>(
 /// Remembers an error that is a no.
 pub(crate) async fn note(ask: &Ask<'_>, object: &Object, error: Option<&ApiError>) {
     if let Some(error) = error
+        && !error.is_personal()
         && let Some(absence) = absence(error.kind())
         && ask.upstream.freshness().negative() > 0
     {

@@ -66,6 +66,14 @@ pub(crate) async fn enter(ask: &Ask<'_>, wanted: impl FnOnce() -> Wanted) -> Res
     settle(ask.upstream, asked.await.map(|(bytes, _)| bytes), known)
 }
 
+/// What the client showed passes no more: its origin is asked again the next time.
+pub(crate) async fn forget(ask: &Ask<'_>) {
+    if let Some(client) = &ask.client {
+        let key = key::admission(ask.upstream, Some(&ask.repository), client);
+        records::delete(Label::Volatile, &key).await;
+    }
+}
+
 /// Lets a client look at the registry as a whole, as its origin does: most clients first ask
 /// there what to show.
 ///

@@ -82,7 +82,13 @@ async fn let_in(
 ) -> Result<Response, Failure> {
     let answer = async {
         gate::enter(ask, wanted).await?;
-        answer.await
+        let answer = answer.await;
+        if let Err(failure) = &answer
+            && failure.error.kind() == ErrorKind::Unauthorized
+        {
+            gate::forget(ask).await;
+        }
+        answer
     };
     told_when(ask, answer.await).await
 }
