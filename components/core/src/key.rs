@@ -34,6 +34,13 @@ pub fn absence(upstream: &Upstream, repository: &RepositoryName, what: &Object) 
     join([kind, upstream.name(), repository.as_str(), what])
 }
 
+/// Where an [`AbsenceRecord`](crate::record::AbsenceRecord) of a list is, whose own place is
+/// `list`.
+#[must_use]
+pub fn no_list(list: &str) -> String {
+    join(["no-list", list])
+}
+
 /// Where the [`ListRecord`](crate::record::ListRecord) of a repository's tags is; the name of
 /// its flight too.
 #[must_use]
@@ -191,6 +198,7 @@ mod tests {
                 keys.push(grant(upstream, name, &digest));
                 keys.push(absence(upstream, name, &Object::Blob(digest.clone())));
                 keys.push(tags(upstream, name));
+                keys.push(no_list(&tags(upstream, name)));
                 keys.push(referrers(upstream, name, &digest));
                 let by_digest = Reference::Digest(digest.clone());
                 keys.push(absence(upstream, name, &Object::Manifest(by_digest)));

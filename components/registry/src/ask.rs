@@ -2,6 +2,7 @@
 
 use crate::bindings::ledge::edge::blobs::Range;
 use crate::bindings::wasi::http::types::{Fields as Headers, Request};
+use crate::deadline::Deadline;
 use crate::origin::Origin;
 use crate::respond::Fields;
 use ledge_core::digest::Digest;
@@ -25,6 +26,7 @@ pub(crate) struct Ask<'a> {
     pub(crate) repository: RepositoryName,
     pub(crate) shape: Shape<'a>,
     pub(crate) wish: &'a Wish,
+    deadline: Deadline,
 }
 
 /// How much of the object a client wants.
@@ -126,6 +128,7 @@ impl<'a> Ask<'a> {
             repository: target.repository,
             shape: target.shape,
             wish,
+            deadline: Deadline::after(upstreams.patience()),
         })
     }
 
@@ -146,7 +149,19 @@ impl<'a> Ask<'a> {
             repository: repository.clone(),
             shape,
             wish,
+            deadline: Deadline::after(upstreams.patience()),
         }
+    }
+
+    /// What asking the origin brings, if that is in time for the client.
+    ///
+    /// # Errors
+    /// Those of `asking`, and an outage: it was late.
+    pub(crate) async fn in_time<T, E: From<ApiError>>(
+        &self,
+        asking: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, E> {
+        self.deadline.bound(self.upstream.name(), asking).await
     }
 
     /// What the operator's rules say against it, as far as it is known what is asked for.
