@@ -2,6 +2,7 @@
 //! the same, and a copy serves where there is one.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use futures::future::try_join_all;
@@ -94,26 +95,24 @@ async fn copies_are_served_in_time_when_no_endpoint_answers() -> Result<()> {
 /// PEERS 10: the token service is asked before the origin, and once more when that says 401.
 #[tokio::test]
 async fn a_copy_is_served_in_time_when_the_token_service_says_nothing() -> Result<()> {
-    let (origin, service) = (Origin::start().await?, Origin::start().await?);
+    let origin = Origin::start().await?;
     let image = images::small(1210)?;
     origin.put(REPOSITORY, "v1", &image);
-    let auth = Auth::Bearer {
-        realm: service.url("/token"),
+    origin.authenticate(Auth::Bearer {
+        realm: origin.url("/token"),
         credentials: None,
-        // Used once: it is about to expire when it comes.
         expires_in: 1,
-    };
-    origin.authenticate(auth.clone());
-    service.authenticate(auth);
+    });
     let ledge = Ledge::start(&config(&[origin.address()])).await?;
     is(&ledge.get(&manifest("v1")).fetch().await?, image.root())?;
-    origin.revoke();
-    service.rule(Rule::new("/token", Act::Hold(Gate::held())));
-    service.forget();
+    // The token's time passes: that is what is waited for.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    origin.rule(Rule::new("/token", Act::Hold(Gate::held())));
+    origin.forget();
     let answer = ledge.get(&manifest("v1")).fetch().await?;
     is(&answer, image.root())?;
     is_stale(&answer)?;
-    assert_eq!(service.count(&Method::GET, "/token"), 2);
+    assert_eq!(origin.count(&Method::GET, "/token"), 2);
     Ok(())
 }
 
@@ -141,7 +140,7 @@ async fn a_copy_is_served_in_time_when_the_new_manifest_does_not_come() -> Resul
         }
         anyhow::Ok(())
     };
-    let bound = std::time::Duration::from_secs(60);
+    let bound = Duration::from_secs(60);
     tokio::time::timeout(bound, moved)
         .await
         .context("it never moves")?

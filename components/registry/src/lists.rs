@@ -51,12 +51,23 @@ pub(crate) async fn get(
         return Ok(listed);
     }
     // Who led kept it, unless it is very long.
-    let json = match read(&key).await {
-        Some(record) => record.json,
-        None => gather().await?,
+    let followed = Way::Asked.of(part);
+    let Some(record) = read(&key).await else {
+        let json = gather().await?;
+        return Ok(Listed {
+            json,
+            way: followed,
+        });
     };
-    let way = Way::Asked.of(part);
-    Ok(Listed { json, way })
+    Ok(Listed {
+        json: record.json,
+        // The origin failed since it said so, and who waited has to be told, too.
+        way: if record.ask_at > 0 {
+            Way::Stale
+        } else {
+            followed
+        },
+    })
 }
 
 /// Led by one at a time.

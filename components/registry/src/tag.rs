@@ -9,6 +9,7 @@ use crate::bindings::wasi::http::types::Response;
 use crate::context::now;
 use crate::failure::{Failure, is_outage, of_blobs, refused};
 use crate::fetch::{self, Head};
+use crate::flight::Part;
 use crate::records::{self, Label};
 use crate::respond::header_only;
 use crate::way::Way;
@@ -45,9 +46,15 @@ pub(crate) async fn answer(ask: &Ask<'_>, tag: &Tag) -> Result<Response, Failure
             Ok(record.encode())
         });
         let (bytes, part) = found.await?;
-        if let Some(record) = TagRecord::decode(&bytes)
-            && let Some(response) = show(ask, &record, way.get().of(part), 0).await?
-        {
+        let Some(record) = TagRecord::decode(&bytes) else {
+            continue;
+        };
+        let way = match part {
+            // The origin failed since it said so, and who waited has to be told, too.
+            Part::Followed if record.ask_at > 0 => Way::Stale,
+            part => way.get().of(part),
+        };
+        if let Some(response) = show(ask, &record, way, 0).await? {
             return Ok(response);
         }
     }

@@ -104,7 +104,8 @@ impl House {
     /// digest that was asked for may be named again.
     fn tells(&self, answer: &Answer, asked: &str) -> Result<()> {
         let header = format!("{:?}", answer.headers);
-        let text = answer.text();
+        // What the origin said of it is no size.
+        let text = answer.text().replace("(status 404)", "");
         let mut words = BTreeSet::from(["secret".to_owned(), "hush".to_owned()]);
         for (_, object) in self.objects() {
             words.insert(object.digest.clone());
@@ -254,7 +255,8 @@ async fn a_private_transfer_under_way_is_joined_by_nobody_else() -> Result<()> {
     gate.release();
     let rest = inside.rest().await?.body;
     assert!([start, rest].concat() == object.bytes, "wrong bytes");
-    assert_eq!(house.private.count(&Method::GET, &object.digest), 1);
+    let fetched = format!("/team/secret/blobs/{}", object.digest);
+    assert_eq!(house.private.count(&Method::GET, &fetched), 1);
     Ok(())
 }
 
