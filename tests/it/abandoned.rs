@@ -56,6 +56,7 @@ async fn stopped(site: &Site, object: &Object, count: usize) -> Result<()> {
     is(&hit(&site.ledge, &blob(&object.digest)).await?, object)
 }
 
+/// PEERS 3: also when nobody is left.
 #[tokio::test]
 async fn it_goes_on_by_default() -> Result<()> {
     let object = noise(1300, SIZE);

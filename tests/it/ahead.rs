@@ -83,6 +83,7 @@ fn stalled(site: &Site, object: &Object) -> Gate {
     gate
 }
 
+/// PEERS 4.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_range_far_ahead_does_not_wait_for_the_whole() -> Result<()> {
     // So few bytes stop nobody; so many are not brought a second time.
@@ -174,6 +175,7 @@ async fn a_lazy_puller_s_ranges_are_brought_for_themselves() -> Result<()> {
     Ok(())
 }
 
+/// PEERS 4.
 #[tokio::test(flavor = "multi_thread")]
 async fn containerd_s_abandoned_ranges_cost_no_byte_twice() -> Result<()> {
     let object = noise(1230, SIZE);

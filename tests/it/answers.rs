@@ -86,6 +86,7 @@ async fn with_no_room_for_answers_the_component_is_always_asked() -> Result<()> 
     is_asked(&origin, &ledge, &object).await
 }
 
+/// PEERS 9: no answer is kept for others.
 #[tokio::test]
 async fn a_private_answer_is_never_repeated() -> Result<()> {
     let (origin, ledge, object) = without_its_store("1MiB", true).await?;

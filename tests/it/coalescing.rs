@@ -13,6 +13,7 @@ use crate::site::{Site, blob, hit, is, manifest};
 /// A burst: as many clients as a rollout on a small site.
 const CLIENTS: usize = 20;
 
+/// PEERS 1.
 #[tokio::test(flavor = "multi_thread")]
 async fn twenty_cold_gets_are_one_at_the_origin() -> Result<()> {
     let image = images::layered(600, &[2_000_000])?;
@@ -52,6 +53,7 @@ async fn twenty_cold_clients_cost_one_token() -> Result<()> {
     Ok(())
 }
 
+/// PEERS 1 and 2: its bytes come while the rest is on its way.
 #[tokio::test(flavor = "multi_thread")]
 async fn who_comes_during_a_transfer_follows_it() -> Result<()> {
     let image = images::layered(610, &[2_000_000])?;
@@ -74,6 +76,7 @@ async fn who_comes_during_a_transfer_follows_it() -> Result<()> {
     Ok(())
 }
 
+/// PEERS 3.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_transfer_survives_the_client_that_started_it() -> Result<()> {
     let image = images::layered(620, &[2_000_000])?;

@@ -81,6 +81,7 @@ async fn an_anonymous_token_is_fetched_once_and_reused() -> Result<()> {
     Ok(())
 }
 
+/// PEERS 16: the end of a token is noticed.
 #[tokio::test]
 async fn a_token_that_is_refused_is_fetched_anew() -> Result<()> {
     let image = images::layered(710, &[50_000, 60_000])?;

@@ -15,6 +15,7 @@ use crate::site::{REPOSITORY, Site, blob, is, manifest, noise};
 /// Large enough that its header is sent before its last byte is in.
 const LARGE: usize = 4 << 20;
 
+/// PEERS 5.
 #[tokio::test]
 async fn a_tampered_blob_is_cut_and_forgotten() -> Result<()> {
     let image = images::layered(400, &[LARGE])?;
@@ -54,6 +55,7 @@ async fn a_tampered_blob_is_cut_and_forgotten() -> Result<()> {
     Ok(())
 }
 
+/// PEERS 5.
 #[tokio::test]
 async fn a_tampered_manifest_is_an_error_before_the_header() -> Result<()> {
     let image = images::small(401)?;
@@ -92,6 +94,7 @@ async fn a_missing_digest_header_is_computed_and_a_false_one_is_not_believed() -
     Ok(())
 }
 
+/// PEERS 5: a truncated one too.
 #[tokio::test]
 async fn a_length_that_is_not_true_is_found_out() -> Result<()> {
     for (seed, lie) in [

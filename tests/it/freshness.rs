@@ -1,4 +1,4 @@
-//! When the origin is asked what a tag means, and when it is not (PEERS.md 11 and 20).
+//! When the origin is asked what a tag means, and when it is not.
 
 use std::time::Duration;
 
@@ -9,6 +9,7 @@ use ledge_tests::http::Method;
 use ledge_tests::images::{self, Image};
 use ledge_tests::ledge::Ledge;
 use ledge_tests::origin::Origin;
+use ledge_tests::script::{Act, Rule};
 
 use crate::site::{REPOSITORY, is, manifest};
 
@@ -27,6 +28,7 @@ async fn start(image: &Image, lines: &[&str]) -> Result<(Origin, Ledge)> {
     Ok((origin, ledge))
 }
 
+/// PEERS 11.
 #[tokio::test]
 async fn ten_thousand_pulls_of_a_fresh_tag_ask_nothing() -> Result<()> {
     let image = images::small(600)?;
@@ -44,6 +46,7 @@ async fn ten_thousand_pulls_of_a_fresh_tag_ask_nothing() -> Result<()> {
     Ok(())
 }
 
+/// PEERS 11.
 #[tokio::test]
 async fn five_hundred_pulls_at_its_expiry_ask_once() -> Result<()> {
     let image = images::small(601)?;
@@ -62,6 +65,7 @@ async fn five_hundred_pulls_at_its_expiry_ask_once() -> Result<()> {
     Ok(())
 }
 
+/// PEERS 20: no tag is pinned for ever, and those that move are asked for more often.
 #[tokio::test]
 async fn each_tag_is_fresh_for_as_long_as_its_rule_says() -> Result<()> {
     let image = images::small(602)?;
@@ -83,6 +87,7 @@ async fn each_tag_is_fresh_for_as_long_as_its_rule_says() -> Result<()> {
     Ok(())
 }
 
+/// PEERS 20: a tag moves, and what it meant stays pullable.
 #[tokio::test]
 async fn a_stale_tag_is_answered_while_the_origin_is_asked() -> Result<()> {
     let (old, new) = (images::small(603)?, images::small(604)?);
@@ -128,6 +133,27 @@ async fn a_client_may_have_the_origin_asked_where_the_operator_allows_it() -> Re
     Ok(())
 }
 
+/// How many clients make a mistake at the same time: a cluster whose deployment has a typo.
+const STORM: usize = 200;
+
+/// A storm of wrong requests of each path, twice: those of the first wave come together, those of
+/// the second find what is remembered.
+async fn storm(ledge: &Ledge, paths: &[String], status: u16) -> Result<()> {
+    for path in paths {
+        for _ in 0..2 {
+            let wrong = (0..STORM).map(|_| ledge.get(path).fetch());
+            for answer in try_join_all(wrong).await? {
+                ensure!(answer.status == status, "{path}: {}", answer.text());
+            }
+            let heads = (0..STORM).map(|_| ledge.head(path).fetch());
+            for answer in try_join_all(heads).await? {
+                ensure!(answer.status == status, "HEAD {path}: {}", answer.status);
+            }
+        }
+    }
+    Ok(())
+}
+
 #[tokio::test]
 async fn a_storm_of_typos_is_one_question() -> Result<()> {
     let image = images::small(607)?;
@@ -136,19 +162,33 @@ async fn a_storm_of_typos_is_one_question() -> Result<()> {
         manifest("v11"),
         manifest(&images::small(608)?.root().digest),
         crate::site::blob(&image.root().digest),
+        "/v2/library/ap/manifests/v1".to_owned(),
+        "/v2/library/ap/tags/list".to_owned(),
     ];
+    storm(&ledge, &paths, 404).await?;
     for path in &paths {
-        for _ in 0..20 {
-            let answer = ledge.get(path).fetch().await?;
-            assert_eq!(answer.status, 404, "{path}: {}", answer.text());
-        }
-        assert_eq!(origin.count(&Method::GET, path), 1, "{path}");
+        let seen = origin.seen();
+        let asked = seen.iter().filter(|seen| seen.path.starts_with(path));
+        assert_eq!(asked.count(), 1, "{path}: {seen:?}");
     }
     // A digest that is no blob may well be a manifest.
     is(
         &ledge.get(&manifest(&image.root().digest)).fetch().await?,
         image.root(),
     )
+}
+
+/// Docker Hub says 401 of repositories that it does not know.
+#[tokio::test]
+async fn a_storm_on_an_unknown_repository_that_answers_401_is_one_question() -> Result<()> {
+    let (origin, ledge) = start(&images::small(611)?, &[]).await?;
+    origin.rule(Rule::new("", Act::Status(401, "{}")));
+    let digest = images::small(612)?.root().digest.clone();
+    let paths = ["manifests/v1", &format!("blobs/{digest}"), "tags/list"];
+    let paths = paths.map(|path| format!("/v2/library/nobody/{path}"));
+    storm(&ledge, &paths, 401).await?;
+    assert_eq!(origin.seen().len(), paths.len(), "{:?}", origin.seen());
+    Ok(())
 }
 
 #[tokio::test]

@@ -9,6 +9,9 @@ use ledge_tests::registry;
 
 use crate::site::{error, is};
 
+mod leaks;
+
+/// PEERS 9.
 #[tokio::test]
 async fn a_private_blob_is_served_through_its_own_repository_only() -> Result<()> {
     let (private, public) = (Origin::start().await?, Origin::start().await?);

@@ -10,6 +10,7 @@ use crate::site::{REPOSITORY, Site, blob, error, hit, is};
 /// The half-open span of a blob of this size.
 type Expected = fn(usize) -> (usize, usize);
 
+/// PEERS 4.
 #[tokio::test]
 async fn a_range_is_answered_cold_and_warm() -> Result<()> {
     // Each range is asked for twice, of a blob of its own: cold, then warm.

@@ -75,6 +75,7 @@ async fn a_redirect_takes_no_credentials_along() -> Result<()> {
     Ok(())
 }
 
+/// PEERS 22: an origin sends us nowhere either.
 #[tokio::test]
 async fn a_redirect_to_a_private_address_is_refused() -> Result<()> {
     let image = images::small(810)?;

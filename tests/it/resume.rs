@@ -29,6 +29,7 @@ pub(crate) fn rest(from: usize, object: &Object) -> String {
     format!("bytes={from}-{}", object.bytes.len() - 1)
 }
 
+/// PEERS 5: what is cut is no whole object.
 #[tokio::test]
 async fn a_body_that_is_cut_is_resumed_where_it_broke() -> Result<()> {
     let object = noise(1000, SIZE);

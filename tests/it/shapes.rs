@@ -37,6 +37,7 @@ impl Two {
     }
 }
 
+/// PEERS 8: several upstreams, and `ns` says which.
 #[tokio::test]
 async fn every_shape_finds_its_upstream() -> Result<()> {
     let site = Two::start().await?;
@@ -65,6 +66,7 @@ async fn every_shape_finds_its_upstream() -> Result<()> {
     Ok(())
 }
 
+/// PEERS 14.
 #[tokio::test]
 async fn a_head_says_what_a_get_would() -> Result<()> {
     let site = Two::start().await?;
@@ -110,6 +112,7 @@ async fn a_head_says_what_a_get_would() -> Result<()> {
     Ok(())
 }
 
+/// PEERS 14: no fetch.
 #[tokio::test]
 async fn a_head_costs_one_head_and_is_remembered() -> Result<()> {
     let site = Two::start().await?;
@@ -151,6 +154,7 @@ async fn a_prefix_and_a_namespace_that_differ_are_refused() -> Result<()> {
     Ok(())
 }
 
+/// PEERS 22: `ns` and prefixes are looked up.
 #[tokio::test]
 async fn what_is_not_configured_is_never_dialled() -> Result<()> {
     let site = Two::start().await?;

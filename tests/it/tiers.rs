@@ -39,6 +39,7 @@ async fn chain(line: &str) -> Result<(Ledge, Ledge, Origin)> {
     Ok((edge, region, origin))
 }
 
+/// PEERS 8: `ns` is passed on.
 #[tokio::test]
 async fn a_region_is_told_which_registry_is_meant_and_no_tier_asks_twice() -> Result<()> {
     let (edge, _region, origin) = chain("fresh = \"10m\"").await?;
@@ -112,6 +113,52 @@ async fn what_is_known_of_freshness_is_passed_on() -> Result<()> {
     // The other half, and a moment: were the edge to begin anew, it would be fresh there still.
     tokio::time::sleep(std::time::Duration::from_millis(2500)).await;
     is(&edge.get(&manifest("v1")).fetch().await?, new.root())
+}
+
+/// PEERS 17: podman and Docker begin with a HEAD, and so does each tier.
+#[tokio::test]
+async fn a_head_first_breaks_no_chain() -> Result<()> {
+    let (edge, _region, origin) = chain("fresh = \"10m\"").await?;
+    let image = images::small(656)?;
+    origin.put(REPOSITORY, "v1", &image);
+    let layer = &image.blobs[0];
+    for (path, object) in [
+        (manifest("v1"), image.root()),
+        (manifest(&image.root().digest), image.root()),
+        (blob(&layer.digest), layer),
+    ] {
+        let head = edge.head(&path).fetch().await?;
+        assert_eq!(head.status, 200, "{path}");
+        assert_eq!(head.header("docker-content-digest"), object.digest);
+        let length = object.bytes.len().to_string();
+        assert_eq!(head.header("content-length"), length, "{path}");
+        is(&edge.get(&path).fetch().await?, object)?;
+    }
+    assert_eq!(origin.count(&Method::GET, "/manifests/"), 1);
+    assert_eq!(origin.count(&Method::GET, "/blobs/"), 1);
+    Ok(())
+}
+
+/// PEERS 10: on the whole way, with the origin gone and with the region gone.
+#[tokio::test]
+async fn copies_serve_in_each_tier() -> Result<()> {
+    let (edge, mut region, origin) = chain("fresh = \"0s\"").await?;
+    let image = images::small(657)?;
+    origin.put(REPOSITORY, "v1", &image);
+    let tags = format!("/v2/{REPOSITORY}/tags/list");
+    let pull = async || {
+        is(&edge.get(&manifest("v1")).fetch().await?, image.root())?;
+        for object in &image.blobs {
+            is(&edge.get(&blob(&object.digest)).fetch().await?, object)?;
+        }
+        anyhow::Ok(edge.get(&tags).fetch().await?.text())
+    };
+    let listed = pull().await?;
+    origin.down().await?;
+    assert_eq!(pull().await?, listed);
+    region.kill();
+    assert_eq!(pull().await?, listed);
+    Ok(())
 }
 
 #[tokio::test]

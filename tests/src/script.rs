@@ -37,6 +37,8 @@ pub enum Act {
     Close,
     /// The connection is closed in place of an answer.
     HangUp,
+    /// A good answer with these fields more.
+    Fields(&'static [(&'static str, &'static str)]),
 }
 
 /// When to act.

@@ -12,6 +12,7 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, 
 use tempfile::TempDir;
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::crypto::ring;
@@ -25,6 +26,7 @@ use tokio_rustls::rustls::{RootCertStore, ServerConfig};
 pub struct Secure {
     address: SocketAddr,
     folder: TempDir,
+    has_expired: watch::Sender<bool>,
     accepting: JoinHandle<()>,
 }
 
@@ -43,13 +45,28 @@ impl Secure {
         let (certificate, key) = sign(&authority, "edge.example")?;
         write("edge.pem", "CERTIFICATE", certificate.der())?;
         write("edge.key", "PRIVATE KEY", &key.serialize_der())?;
-        let acceptor = TlsAcceptor::from(Arc::new(server(&authority)?));
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let good = sign(&authority, "127.0.0.1")?;
+        let mut parameters = CertificateParams::new(vec!["127.0.0.1".to_owned()])?;
+        parameters.not_after = rcgen::date_time_ymd(2001, 1, 1);
+        let expired = signed(&authority, &parameters)?;
+        let door = Door {
+            listener: TcpListener::bind("127.0.0.1:0").await?,
+            good: acceptor(&authority, good)?,
+            expired: acceptor(&authority, expired)?,
+            origin,
+        };
+        let has_expired = watch::Sender::new(false);
         Ok(Self {
-            address: listener.local_addr()?,
+            address: door.listener.local_addr()?,
             folder,
-            accepting: tokio::spawn(accept(listener, acceptor, origin)),
+            accepting: tokio::spawn(door.open(has_expired.subscribe())),
+            has_expired,
         })
+    }
+
+    /// From now on its certificate has expired, and soon every connection that is open is cut.
+    pub fn expire(&self) {
+        self.has_expired.send_replace(true);
     }
 
     /// `https://…`
@@ -90,14 +107,18 @@ fn authority() -> Result<Authority> {
     )?)
 }
 
-fn sign(authority: &Authority, name: &str) -> Result<(rcgen::Certificate, KeyPair)> {
+type Signed = (rcgen::Certificate, KeyPair);
+
+fn sign(authority: &Authority, name: &str) -> Result<Signed> {
+    signed(authority, &CertificateParams::new(vec![name.to_owned()])?)
+}
+
+fn signed(authority: &Authority, parameters: &CertificateParams) -> Result<Signed> {
     let key = KeyPair::generate()?;
-    let parameters = CertificateParams::new(vec![name.to_owned()])?;
     Ok((parameters.signed_by(&key, authority)?, key))
 }
 
-fn server(authority: &Authority) -> Result<ServerConfig> {
-    let (certificate, key) = sign(authority, "127.0.0.1")?;
+fn acceptor(authority: &Authority, (certificate, key): Signed) -> Result<TlsAcceptor> {
     let mut roots = RootCertStore::empty();
     roots.add(authority.der().clone())?;
     let provider = Arc::new(ring::default_provider());
@@ -105,10 +126,11 @@ fn server(authority: &Authority) -> Result<ServerConfig> {
         WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider));
     let key = PrivateKeyDer::try_from(key.serialize_der());
     let key = key.map_err(anyhow::Error::msg).context("a key")?;
-    Ok(ServerConfig::builder_with_provider(provider)
+    let server = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
         .with_client_cert_verifier(verifier.build()?)
-        .with_single_cert(vec![certificate.der().clone()], key)?)
+        .with_single_cert(vec![certificate.der().clone()], key)?;
+    Ok(Arc::new(server).into())
 }
 
 fn pem(label: &str, der: &[u8]) -> String {
@@ -116,11 +138,29 @@ fn pem(label: &str, der: &[u8]) -> String {
     format!("-----BEGIN {label}-----\n{body}\n-----END {label}-----\n")
 }
 
-async fn accept(listener: TcpListener, acceptor: TlsAcceptor, origin: SocketAddr) {
-    let mut connections = JoinSet::new();
-    while let Ok((stream, _)) = listener.accept().await {
-        connections.spawn(pass(stream, acceptor.clone(), origin));
-        while connections.try_join_next().is_some() {}
+/// Where clients come in, with its two certificates.
+struct Door {
+    listener: TcpListener,
+    good: TlsAcceptor,
+    expired: TlsAcceptor,
+    origin: SocketAddr,
+}
+
+impl Door {
+    async fn open(self, mut has_expired: watch::Receiver<bool>) {
+        let mut connections = JoinSet::new();
+        loop {
+            tokio::select! {
+                accepted = self.listener.accept() => {
+                    let Ok((stream, _)) = accepted else { return };
+                    let expired = *has_expired.borrow();
+                    let acceptor = if expired { &self.expired } else { &self.good };
+                    connections.spawn(pass(stream, acceptor.clone(), self.origin));
+                }
+                Ok(()) = has_expired.changed() => connections.abort_all(),
+                Some(_) = connections.join_next() => {}
+            }
+        }
     }
 }
 

@@ -46,8 +46,12 @@ pub const DEFAULT_NEGATIVE_SECONDS: u64 = 30;
 /// is taken back is gone as soon as a moved tag is seen.
 pub const DEFAULT_ALLOWED_SECONDS: u64 = 600;
 
+/// How long a client's request may wait for its origin, in milliseconds: containerd 2.3 gives up
+/// on a mirror after 30 s, and what is stale has to be sent before.
+pub const DEFAULT_PATIENCE_MS: u64 = 22_500;
+
 /// What the registry component is told.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Registry {
     /// The upstream of requests that name none.
@@ -63,6 +67,10 @@ pub struct Registry {
     /// What may be pulled; the first that matches counts, and with none all may.
     #[serde(default)]
     pub rules: Vec<Rule>,
+    /// How long a client's request may wait for its origin, with all that is tried, in
+    /// milliseconds. Then what is stale serves, or the client is told who was late.
+    #[serde(default = "default_patience_ms")]
+    pub patience_ms: u64,
 }
 
 /// Whether something may be pulled. What is not given matches all.
@@ -196,6 +204,10 @@ impl Registry {
     }
 }
 
+const fn default_patience_ms() -> u64 {
+    DEFAULT_PATIENCE_MS
+}
+
 const fn default_fresh_seconds() -> u64 {
     DEFAULT_FRESH_SECONDS
 }
@@ -257,6 +269,7 @@ mod tests {
                 tag: None,
                 platform: Some(PlatformPattern::parse("linux/arm").expect("a pattern")),
             }],
+            patience_ms: 10,
         };
         let json = serde_json::to_string(&registry).expect("serialises");
         let again: Registry = serde_json::from_str(&json).expect("parses");
@@ -275,6 +288,7 @@ mod tests {
         let registry: Registry = serde_json::from_str(json).expect("parses");
         assert_eq!(registry.upstreams[0].fresh_seconds, 600);
         assert_eq!(registry.default_upstream, None);
+        assert_eq!(registry.patience_ms, 22_500);
     }
 
     #[test]

@@ -67,6 +67,13 @@ pub fn lent(upstream: &Upstream, repository: &RepositoryName) -> String {
     join(["lent", upstream.name(), repository.as_str()])
 }
 
+/// Where an [`AbsenceRecord`](crate::record::AbsenceRecord) of a list is, whose own place is
+/// `list`; as [`absence`].
+#[must_use]
+pub fn no_list(list: &str, client: Option<&Client>) -> String {
+    join(["no-list", client.map_or("all", Client::mark), list])
+}
+
 /// Where the [`ListRecord`](crate::record::ListRecord) of a repository's tags is; the name of
 /// its flight too.
 #[must_use]
@@ -230,9 +237,11 @@ mod tests {
                 for client in [&anonymous, &somebody] {
                     let blob = Object::Blob(digest.clone());
                     keys.push(absence(upstream, name, &blob, Some(client)));
+                    keys.push(no_list(&tags(upstream, name), Some(client)));
                     keys.push(admission(upstream, Some(name), client));
                     keys.push(admission_flight(upstream, client, &blob.path(name)));
                 }
+                keys.push(no_list(&tags(upstream, name), None));
                 keys.push(referrers(upstream, name, &digest));
                 let by_digest = Reference::Digest(digest.clone());
                 keys.push(absence(upstream, name, &Object::Manifest(by_digest), None));

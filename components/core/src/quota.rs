@@ -2,12 +2,14 @@
 //!
 //! Read are `Retry-After` (RFC 9110, section 10.2.3), and `RateLimit-Limit`,
 //! `RateLimit-Remaining` and `RateLimit-Reset` in Docker Hub's form (`100;w=21600`)
-//! and in that of draft-ietf-httpapi-ratelimit-headers up to 06. Later drafts put
-//! all into one structured field; no public registry sends it.
+//! and in that of draft-ietf-httpapi-ratelimit-headers up to 06; and `RateLimit` with
+//! `RateLimit-Policy`, as that draft has them from 08 on. Where there are both, those.
 
 use crate::freshness::{Lifetime, MAX_REST_SECONDS};
 use crate::record::{lines, number};
 use std::time::SystemTime;
+
+mod structured;
 
 /// How long an origin is left alone that says 429 and not for how long, in seconds:
 /// the usual window of limits is a minute.
@@ -138,8 +140,8 @@ struct Told {
     retry_after: Option<u64>,
 }
 
-/// A number of requests, and the window that it is of.
-#[derive(Clone, Copy)]
+/// A number of requests, and the window that it is of, in seconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Counted {
     count: u32,
     window: Option<u64>,
@@ -147,12 +149,23 @@ struct Counted {
 
 impl Told {
     fn read(field: impl Fn(&str) -> Option<String>, now: u64) -> Self {
+        let retry_after = field("retry-after").and_then(|text| retry_after(&text, now));
+        let text = |name| field(name).unwrap_or_default();
+        let limits = structured::nearest(&text("ratelimit"), &text("ratelimit-policy"));
+        if let Some((limit, remaining)) = limits {
+            return Self {
+                limit: Some(limit),
+                remaining: Some(remaining),
+                reset: remaining.window,
+                retry_after,
+            };
+        }
         let counted = |name| field(name).and_then(|text| Counted::parse(&text));
         Self {
             limit: counted("ratelimit-limit"),
             remaining: counted("ratelimit-remaining"),
             reset: field("ratelimit-reset").and_then(|text| number(text.trim())),
-            retry_after: field("retry-after").and_then(|text| retry_after(&text, now)),
+            retry_after,
         }
     }
 

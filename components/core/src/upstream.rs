@@ -12,6 +12,7 @@ use crate::rules::Rules;
 use crate::uri::{Authority, Endpoint, UriError};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// Everything but RFC 3986's unreserved characters.
 pub(crate) const QUERY_VALUE: &AsciiSet = &NON_ALPHANUMERIC
@@ -259,6 +260,7 @@ pub struct Upstreams {
     default: Option<usize>,
     rules: Rules,
     mirror: Option<Box<str>>,
+    patience: Duration,
 }
 
 impl Upstreams {
@@ -285,6 +287,7 @@ impl Upstreams {
             default: None,
             rules: Rules::default(),
             mirror: registry.name.map(Into::into),
+            patience: Duration::from_millis(registry.patience_ms),
         };
         all.rules = Rules::new(registry.rules, &all)?;
         if let Some(name) = registry.default_upstream {
@@ -310,6 +313,12 @@ impl Upstreams {
     #[must_use]
     pub fn mirror(&self) -> Option<&str> {
         self.mirror.as_deref()
+    }
+
+    /// How long a client's request may wait for its origin.
+    #[must_use]
+    pub const fn patience(&self) -> Duration {
+        self.patience
     }
 
     /// What may be pulled.

@@ -17,7 +17,12 @@ use ledge_core::ticket::Object;
 /// The no.
 pub(crate) async fn check(ask: &Ask<'_>, object: &Object) -> Result<(), ApiError> {
     let key = key::absence(ask.upstream, &ask.repository, object, ask.client.as_ref());
-    let record = records::get(Label::Volatile, &key).await;
+    check_at(ask, &key, missing(object)).await
+}
+
+/// As [`check`], of what has another key; a 404 of it is called `missing`.
+pub(crate) async fn check_at(ask: &Ask<'_>, key: &str, missing: ErrorKind) -> Result<(), ApiError> {
+    let record = records::get(Label::Volatile, key).await;
     let Some(record) = record.and_then(|bytes| AbsenceRecord::decode(&bytes)) else {
         return Ok(());
     };
@@ -30,7 +35,7 @@ pub(crate) async fn check(ask: &Ask<'_>, object: &Object) -> Result<(), ApiError
         Absence::Unauthorized => 401,
         Absence::Denied => 403,
     };
-    Err(refused(ask.upstream.name(), status, missing(object)))
+    Err(refused(ask.upstream.name(), status, missing))
 }
 
 /// Passes on what was found, and remembers a no.
@@ -45,8 +50,15 @@ pub(crate) async fn noted<T>(
 
 /// Remembers an error that is a no.
 pub(crate) async fn note(ask: &Ask<'_>, object: &Object, error: Option<&ApiError>) {
-    if let Some(error) = error
-        && !error.is_personal()
+    if let Some(error) = error {
+        let key = key::absence(ask.upstream, &ask.repository, object, ask.client.as_ref());
+        note_at(ask, &key, error).await;
+    }
+}
+
+/// As [`note`], of what has another key.
+pub(crate) async fn note_at(ask: &Ask<'_>, key: &str, error: &ApiError) {
+    if !error.is_personal()
         && let Some(absence) = absence(error.kind())
         && ask.upstream.freshness().negative() > 0
     {
@@ -55,8 +67,7 @@ pub(crate) async fn note(ask: &Ask<'_>, object: &Object, error: Option<&ApiError
             absence,
             checked_at,
         };
-        let key = key::absence(ask.upstream, &ask.repository, object, ask.client.as_ref());
-        records::set(Label::Volatile, &key, &record.encode()).await;
+        records::set(Label::Volatile, key, &record.encode()).await;
     }
 }
 

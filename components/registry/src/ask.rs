@@ -2,6 +2,7 @@
 
 use crate::bindings::ledge::edge::blobs::Range;
 use crate::bindings::wasi::http::types::{Fields as Headers, Request};
+use crate::deadline::Deadline;
 use crate::origin::Origin;
 use crate::respond::Fields;
 use ledge_core::client::Client;
@@ -28,6 +29,7 @@ pub(crate) struct Ask<'a> {
     pub(crate) wish: &'a Wish,
     /// Who asks, where that is the origin's to judge: in pass-through.
     pub(crate) client: Option<Client>,
+    deadline: Deadline,
 }
 
 /// How much of the object a client wants.
@@ -138,6 +140,7 @@ impl<'a> Ask<'a> {
             shape: target.shape,
             wish,
             client: wish.client_of(target.upstream),
+            deadline: Deadline::after(upstreams.patience()),
         })
     }
 
@@ -160,7 +163,19 @@ impl<'a> Ask<'a> {
             shape,
             wish,
             client,
+            deadline: Deadline::after(upstreams.patience()),
         }
+    }
+
+    /// What asking the origin brings, if that is in time for the client.
+    ///
+    /// # Errors
+    /// Those of `asking`, and an outage: it was late.
+    pub(crate) async fn in_time<T, E: From<ApiError>>(
+        &self,
+        asking: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, E> {
+        self.deadline.bound(self.upstream.name(), asking).await
     }
 
     /// Whether what the repository has is served only where the origin has shown it.

@@ -38,7 +38,11 @@ pub(crate) async fn answer(ask: &Ask<'_>, digest: &Digest) -> Result<Response, F
     absences::check(ask, &object).await?;
     match join(key::blob_flight(ask.upstream, &ask.repository, digest)).await {
         Role::Leads(lead) => {
-            let result = Box::pin(obtain(ask, digest)).await;
+            // Whoever led before may have heard a no.
+            let result = match absences::check(ask, &object).await {
+                Ok(()) => Box::pin(obtain(ask, digest)).await,
+                Err(no) => Err(no.into()),
+            };
             absences::note(ask, &object, result.as_ref().err().map(|f| &f.error)).await;
             let found = result.as_ref().map(|_| &[][..]);
             flight::conclude(lead, found.map_err(|failure| &failure.error));
@@ -126,7 +130,7 @@ async fn fill(ask: &Ask<'_>, digest: &Digest) -> Result<Served, Failure> {
         )
         .await
     };
-    ask.origin().transfer(&object, run).await
+    ask.in_time(ask.origin().transfer(&object, run)).await
 }
 
 /// A HEAD of what is not stored is a HEAD at the origin, never a transfer.
@@ -135,6 +139,7 @@ async fn head(ask: &Ask<'_>, digest: &Digest) -> Result<Response, Failure> {
     let object = Object::Blob(digest.clone());
     absences::check(ask, &object).await?;
     let found = flight::once(key, async || {
+        absences::check(ask, &object).await?;
         let head = fetch::head(ask, &object).await;
         absences::note(ask, &object, head.as_ref().err()).await;
         let head = head?;

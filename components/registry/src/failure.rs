@@ -92,7 +92,8 @@ pub(crate) fn origin_failed(upstream: &str, what: &str) -> ApiError {
     )
 }
 
-fn late(upstream: &str) -> ApiError {
+/// An upstream's slowness.
+pub(crate) fn late(upstream: &str) -> ApiError {
     ApiError::new(
         ErrorKind::OriginTimeout,
         format!("upstream {upstream} did not answer in time"),

@@ -62,7 +62,7 @@ pub(crate) async fn try_head(
         path: &path,
         accept: accept(object),
     };
-    let reply = ask.origin().ask(&question).await?;
+    let reply = ask.in_time(ask.origin().ask(&question)).await?;
     if reply.status != 200 {
         return Ok(Err(reply.status));
     }
@@ -104,7 +104,7 @@ pub(crate) async fn manifest(ask: &Ask<'_>, reference: &Reference) -> Result<Fet
     };
     let run =
         async |source: Source| blobs::ingest(want.clone(), source, MAX_MANIFEST, MANIFESTS).await;
-    let ingested = ask.origin().transfer(&object, run).await;
+    let ingested = ask.in_time(ask.origin().transfer(&object, run)).await;
     let ingested = ingested.map_err(|failure: Failure| failure.error)?;
     if ingested.origin_fields.is_empty() {
         // The bytes were there already, and the origin was not asked whether this

@@ -206,7 +206,8 @@ async fn look(ask: &Ask<'_>, wanted: &Wanted) -> Result<u16, ApiError> {
         path: &path,
         accept: Some("application/json"),
     };
-    Ok(ask.origin().ask(&question).await?.status)
+    let reply = ask.in_time(ask.origin().ask(&question)).await?;
+    Ok(reply.status)
 }
 
 /// What was seen need not be asked for again.

@@ -16,6 +16,7 @@ mod blob;
 mod catalog;
 mod context;
 mod credentials;
+mod deadline;
 mod endpoints;
 mod failure;
 mod fetch;

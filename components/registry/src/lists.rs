@@ -6,9 +6,10 @@ use crate::context::now;
 use crate::failure::is_outage;
 use crate::records::{self, Label};
 use crate::way::Way;
-use crate::{endpoints, flight};
-use ledge_core::error::ApiError;
+use crate::{absences, endpoints, flight};
+use ledge_core::error::{ApiError, ErrorKind};
 use ledge_core::freshness::{Freshness, Lifetime, freshness, rests_until};
+use ledge_core::key;
 use ledge_core::record::ListRecord;
 use std::cell::RefCell;
 
@@ -50,12 +51,23 @@ pub(crate) async fn get(
         return Ok(listed);
     }
     // Who led kept it, unless it is very long.
-    let json = match read(&key).await {
-        Some(record) => record.json,
-        None => gather().await?,
+    let followed = Way::Asked.of(part);
+    let Some(record) = read(&key).await else {
+        let json = gather().await?;
+        return Ok(Listed {
+            json,
+            way: followed,
+        });
     };
-    let way = Way::Asked.of(part);
-    Ok(Listed { json, way })
+    Ok(Listed {
+        json: record.json,
+        // The origin failed since it said so, and who waited has to be told, too.
+        way: if record.ask_at > 0 {
+            Way::Stale
+        } else {
+            followed
+        },
+    })
 }
 
 /// Led by one at a time.
@@ -70,6 +82,10 @@ async fn refresh(
     {
         let json = record.json.clone();
         return Ok(Listed { json, way });
+    }
+    let no_list = key::no_list(key, ask.client.as_ref());
+    if known.is_none() {
+        absences::check_at(ask, &no_list, ErrorKind::NameUnknown).await?;
     }
     let serves = known.filter(|record| worth(record, lifetime(ask)).serves_on_error());
     if let Some(record) = &serves
@@ -95,7 +111,13 @@ async fn refresh(
             eprintln!("a list of {} is served stale: {error}", ask.repository);
             Ok(stale(key, record, rests_until(now(), lifetime(ask))).await)
         }
-        (Err(error), _) => Err(error),
+        (Err(error), _) => {
+            if error.kind() == ErrorKind::NameUnknown {
+                records::delete(Label::Default, key).await;
+            }
+            absences::note_at(ask, &no_list, &error).await;
+            Err(error)
+        }
     }
 }
 

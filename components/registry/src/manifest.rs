@@ -30,6 +30,8 @@ pub(crate) async fn answer(ask: &Ask<'_>, digest: &Digest) -> Result<Response, F
     for _ in 0..ROUNDS {
         let way = Cell::new(Way::Known);
         let found = flight::once(key.clone(), async || {
+            // Whoever led before may have heard a no.
+            absences::check(ask, &object).await?;
             let found = Box::pin(obtain(ask, digest)).await;
             way.set(absences::noted(ask, &object, found).await?);
             Ok(Vec::new())

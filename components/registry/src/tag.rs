@@ -9,6 +9,7 @@ use crate::bindings::wasi::http::types::Response;
 use crate::context::now;
 use crate::failure::{Failure, is_outage, of_blobs, refused};
 use crate::fetch::{self, Head};
+use crate::flight::Part;
 use crate::records::{self, Label};
 use crate::respond::header_only;
 use crate::way::Way;
@@ -45,9 +46,15 @@ pub(crate) async fn answer(ask: &Ask<'_>, tag: &Tag) -> Result<Response, Failure
             Ok(record.encode())
         });
         let (bytes, part) = found.await?;
-        if let Some(record) = TagRecord::decode(&bytes)
-            && let Some(response) = show(ask, &record, way.get().of(part), 0).await?
-        {
+        let Some(record) = TagRecord::decode(&bytes) else {
+            continue;
+        };
+        let way = match part {
+            // The origin failed since it said so, and who waited has to be told, too.
+            Part::Followed if record.ask_at > 0 => Way::Stale,
+            part => way.get().of(part),
+        };
+        if let Some(response) = show(ask, &record, way, 0).await? {
             return Ok(response);
         }
     }
@@ -146,7 +153,7 @@ async fn show(
     let ranges = ask.wish.ranges(&record.digest);
     match blobs::get(record.digest.to_string(), ranges, fields).await {
         Ok(Some(response)) => Ok(Some(response)),
-        Ok(None) if ask.wish.head => {
+        Ok(None) if serves_head(ask, &record.digest).await => {
             let mut fields = common();
             fields.push(way.field());
             Ok(Some(header_only(fields, Some(record.size))?))
@@ -160,6 +167,13 @@ async fn show(
     }
 }
 
+/// Whether a HEAD is answered with a digest whose bytes are not here: not if the origin said a
+/// moment ago that it has none such, for a client would go from one to the other and back.
+async fn serves_head(ask: &Ask<'_>, digest: &Digest) -> bool {
+    let there = Object::Manifest(Reference::Digest(digest.clone()));
+    ask.wish.head && absences::check(ask, &there).await.is_ok()
+}
+
 /// Finds out what the tag means now, and says in `way` how. Led by one at a time.
 async fn refresh(
     ask: &Ask<'_>,
@@ -170,6 +184,7 @@ async fn refresh(
     // Whoever led before may have done it all.
     let known = read(key).await;
     let Some(record) = known else {
+        absences::check(ask, &manifest(tag)).await?;
         let found = revalidate(ask, tag, None).await;
         let (record, how) = absences::noted(ask, &manifest(tag), found).await?;
         way.set(how);
@@ -177,7 +192,7 @@ async fn refresh(
         return Ok(record);
     };
     let worth = worth(ask, tag, &record).await;
-    let usable = ask.wish.head || grants::stored(&record.digest).await;
+    let usable = grants::stored(&record.digest).await || serves_head(ask, &record.digest).await;
     let serves = usable && worth.serves_on_error();
     if worth.quiet_for().is_some() {
         if usable {

@@ -82,13 +82,13 @@ pub(crate) async fn each_page(
             path: &path,
             accept: Some(list.accept),
         };
-        let reply = ask.origin().ask(&question).await?;
+        let reply = ask.in_time(ask.origin().ask(&question)).await?;
         if reply.status != 200 {
             return Err(refused(upstream, reply.status, list.missing));
         }
         let link = reply.value("link");
         let next = link.and_then(|link| next_page(&link, reply.endpoint, &path));
-        let body = reply.body(MAX_MANIFEST, upstream).await?;
+        let body = ask.in_time(reply.body(MAX_MANIFEST, upstream)).await?;
         take(&body).map_err(|what| {
             origin_failed(
                 upstream,

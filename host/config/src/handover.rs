@@ -1,5 +1,7 @@
 //! The configuration as other rooms take it: plain data, without where it came from.
 
+use std::time::Duration;
+
 use ledge_core::config as core;
 use ledge_core::config::credentials;
 use url::Url;
@@ -48,6 +50,7 @@ impl Config {
                 .map(|(number, upstream)| registry_upstream(number, upstream))
                 .collect(),
             rules: self.rules.iter().map(registry_rule).collect(),
+            patience_ms: patience_ms(self.limits.request_timeout.value),
         }
     }
 
@@ -83,6 +86,13 @@ impl Config {
             })
             .collect()
     }
+}
+
+/// How long the component waits for an origin: nine tenths of what a request has in all. The rest
+/// is for sending a copy instead.
+fn patience_ms(request_timeout: Duration) -> u64 {
+    let patience = request_timeout * 9 / 10;
+    u64::try_from(patience.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// The hosts that are asked, then what clients call it.

@@ -211,7 +211,8 @@ pub(crate) static CONNECT_TIMEOUT: Setting<Duration> = Setting {
     bounds: Some((Duration::from_millis(100), DAY)),
 };
 
-/// Leaves ten of `request_timeout`'s seconds for a token and a second endpoint.
+/// Leaves seven of the seconds that origins have of `request_timeout` for a token and a second
+/// endpoint.
 pub(crate) static UPSTREAM_HEADER_TIMEOUT: Setting<Duration> = Setting {
     name: &Name::new(
         "limits",

@@ -10,6 +10,7 @@ wasmtime::component::bindgen!({
     world: "ledge:edge/registry",
     imports: { default: trappable },
     with: {
+        "wasi:clocks": wasmtime_wasi::p3::bindings::clocks,
         "wasi:http": wasmtime_wasi_http::p3::bindings::http,
         "spin:key-value/key-value.store": crate::key_value::OpenStore,
         "ledge:edge/blobs.upload": crate::blobs::Upload,

@@ -6,8 +6,10 @@
 
 use wasmtime::component::Linker;
 use wasmtime_wasi::cli::{WasiCli, WasiCliView};
+use wasmtime_wasi::clocks::{WasiClocks, WasiClocksView};
 use wasmtime_wasi::filesystem::{WasiFilesystem, WasiFilesystemView};
 use wasmtime_wasi::p2::bindings::{cli, filesystem};
+use wasmtime_wasi::p3::bindings::clocks::monotonic_clock;
 
 use crate::bindings::ledge::edge;
 use crate::bindings::spin;
@@ -23,6 +25,7 @@ pub(crate) fn link(linker: &mut Linker<InstanceState>) -> wasmtime::Result<()> {
     edge::flights::add_to_linker::<_, HasFlights>(linker, InstanceState::flights)?;
     spin::key_value::key_value::add_to_linker::<_, HasKeyValue>(linker, InstanceState::key_value)?;
     spin::variables::variables::add_to_linker::<_, HasVariables>(linker, InstanceState::variables)?;
+    monotonic_clock::add_to_linker::<_, WasiClocks>(linker, InstanceState::clocks)?;
     wasmtime_wasi_http::p3::add_to_linker(linker)?;
     link_std(linker)
 }

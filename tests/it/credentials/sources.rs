@@ -137,6 +137,7 @@ fn line(key: &str, path: &Path) -> String {
     format!("{key} = \"{}\"", path.display())
 }
 
+/// PEERS 16: rotation needs no restart.
 #[tokio::test]
 async fn a_password_file_is_rotated() -> Result<()> {
     let stage = Stage::new(760, basic(SECRETS[0])).await?;
@@ -269,6 +270,7 @@ pub(super) fn printed(password: &str) -> String {
     json!({ "ServerURL": "", "Username": "puller", "Secret": password }).to_string()
 }
 
+/// PEERS 16.
 #[tokio::test]
 async fn a_helper_is_asked_again_when_it_was_refused() -> Result<()> {
     let stage = Stage::new(765, basic(SECRETS[0])).await?;

@@ -150,6 +150,10 @@ pub(super) async fn apply(
         Some(Act::Length(length)) => lengthened(good, Some(length)),
         Some(Act::Chunked) => lengthened(good, None),
         Some(Act::Close) => good.send(body::last(bytes, ending)),
+        Some(Act::Fields(fields)) => {
+            let with = |good: Good, (name, value): &(&'static str, &str)| good.field(name, value);
+            fields.iter().fold(good, with).send(body::full(bytes))
+        }
         Some(Act::HangUp) => {
             ending.close();
             pending().await

@@ -77,9 +77,84 @@ fn reads_what_remains() {
 }
 
 #[test]
+fn reads_the_structured_fields() {
+    let policy = r#""default";q=100;w=60"#;
+    let two = r#""burst";q=10;w=1, "day";q=1000;w=86400"#;
+    let rows = [
+        (r#""default";r=50;t=30"#, policy, Some((100, 50, 30))),
+        (r#""default";r=50"#, policy, Some((100, 50, 60))),
+        (r#""default";t=30;r=150"#, policy, Some((100, 100, 30))),
+        (
+            r#""default";r=50;t=99999999"#,
+            policy,
+            Some((100, 50, 86400)),
+        ),
+        (
+            r#""default";r=50;t=30;pk=:YQ==:"#,
+            policy,
+            Some((100, 50, 30)),
+        ),
+        // Whichever ends first.
+        (
+            r#""burst";r=9;t=1, "day";r=10;t=500"#,
+            two,
+            Some((1000, 10, 500)),
+        ),
+        (
+            r#""day";r=1000;t=500, "burst";r=1;t=1"#,
+            two,
+            Some((10, 1, 1)),
+        ),
+        // Without a policy all that is known is what remains.
+        (r#""default";r=50;t=30"#, "", Some((50, 50, 30))),
+        (r#""other";r=0;t=30"#, policy, Some((1, 0, 30))),
+        (
+            r#""default";r=5"#,
+            r#""default";q=9;w=60;qu="requests""#,
+            Some((9, 5, 60)),
+        ),
+        (
+            r#""default";r=5"#,
+            r#""default";q=9;w=60;qu="content-bytes""#,
+            None,
+        ),
+        (r#""default";r=5"#, r#""default";w=60"#, None),
+        (r#""default";r=-5;t=30"#, policy, None),
+        (r#""default";r=5.5"#, policy, None),
+        (r#""default";r=4294967296"#, policy, None),
+        (r#""default";t=30"#, policy, None),
+        (r#"("default";r=5)"#, policy, None),
+        ("default;r=5;t=30", policy, None),
+        (r#""default;r=50"#, policy, None),
+        // The dictionary of draft 07.
+        ("limit=100, remaining=50, reset=5", "", None),
+    ];
+    for (limits, policies, expected) in rows {
+        let fields = [("ratelimit", limits), ("ratelimit-policy", policies)];
+        let expected = expected.map(|(limit, remaining, window)| Remaining {
+            limit,
+            remaining,
+            until: NOW + window,
+        });
+        assert_eq!(learn(200, &fields).remaining, expected, "{fields:?}");
+    }
+    let long = format!(r#""default";r=50;x="{}""#, "x".repeat(1024));
+    assert_eq!(learn(200, &[("ratelimit", &long)]), Quota::default());
+}
+
+#[test]
+fn the_structured_fields_go_first_if_they_can_be_read() {
+    let older = [("ratelimit-limit", "100"), ("ratelimit-remaining", "5")];
+    let with = |text| [&older[..], &[("ratelimit", text)]].concat();
+    let left = |fields: &[_]| learn(200, fields).remaining.map(|told| told.remaining);
+    assert_eq!(left(&with("\"default\";r=7;t=30")), Some(7));
+    assert_eq!(left(&with("limit=100, remaining=7")), Some(5));
+}
+
+#[test]
 fn reads_how_long_to_leave_it_alone() {
     type Row<'a> = (u16, &'a [(&'a str, &'a str)], Option<u64>);
-    let rows: [Row<'_>; 13] = [
+    let rows: [Row<'_>; 15] = [
         (429, &[("retry-after", "120")], Some(120)),
         (429, &[("retry-after", " 120 ")], Some(120)),
         (429, &[], Some(60)),
@@ -88,6 +163,12 @@ fn reads_how_long_to_leave_it_alone() {
         (
             429,
             &[("ratelimit-reset", "7"), ("retry-after", "8")],
+            Some(8),
+        ),
+        (429, &[("ratelimit", "\"default\";r=0;t=9")], Some(9)),
+        (
+            429,
+            &[("ratelimit", "\"default\";r=0;t=9"), ("retry-after", "8")],
             Some(8),
         ),
         (429, &[("retry-after", "0")], None),
@@ -231,9 +312,16 @@ proptest! {
     #[test]
     fn garbage_never_panics(
         texts in proptest::array::uniform4("[0-9]{0,22}(;w=[0-9]{0,22})?|\\PC{0,40}"),
+        lists in proptest::array::uniform2(
+            "(\"a?\"(;[rtqw]=-?[0-9]{0,16}){0,3}(;qu=\"[a-z]{0,3}\")?(, )?){0,3}|\\PC{0,40}",
+        ),
         status in prop_oneof![Just(429_u16), Just(503), Just(200)], now: u64, bytes: Vec<u8>,
     ) {
-        let names = ["ratelimit-limit", "ratelimit-remaining", "ratelimit-reset", "retry-after"];
+        let names = [
+            "ratelimit-limit", "ratelimit-remaining", "ratelimit-reset", "retry-after",
+            "ratelimit", "ratelimit-policy",
+        ];
+        let texts: Vec<_> = texts.into_iter().chain(lists).collect();
         let field = |name: &str| names.iter().position(|n| *n == name).map(|at| texts[at].clone());
         let learnt = Quota::default().learn(status, field, now);
         prop_assert!(learnt.resting(now).is_none_or(|rest| rest <= MAX_REST_SECONDS));

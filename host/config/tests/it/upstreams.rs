@@ -130,6 +130,17 @@ fn lifetimes_and_rules_are_handed_over_in_their_order() {
     assert_eq!(registry["rules"], rules);
 }
 
+/// containerd gives up on a mirror after 30 s: the host answers within 25, and before that the
+/// component shows a copy.
+#[test]
+fn an_origin_has_less_time_than_a_request() {
+    let config = Given::file("").loaded();
+    assert_eq!(config.limits.request_timeout.value.as_secs(), 25);
+    assert_eq!(config.registry().patience_ms, 22_500);
+    let config = Given::file("[limits]\nrequest_timeout = \"10s\"\n").loaded();
+    assert_eq!(config.registry().patience_ms, 9000);
+}
+
 #[test]
 fn trusted_hosts_are_added_to_those_of_a_built_in_one() {
     let config =
