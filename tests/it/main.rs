@@ -23,6 +23,7 @@ mod listing;
 mod origins;
 mod outage;
 mod pass_through;
+mod prefetch;
 mod private;
 mod public;
 mod ranges;

@@ -12,7 +12,7 @@ use crate::fetch::{self, Head};
 use crate::records::{self, Label};
 use crate::respond::header_only;
 use crate::way::Way;
-use crate::{absences, behind, endpoints, flight, grants};
+use crate::{absences, behind, endpoints, flight, grants, prefetch};
 use ledge_core::digest::Digest;
 use ledge_core::error::{ApiError, ErrorKind};
 use ledge_core::freshness::{Asked, Freshness, Lifetime, freshness, postponed};
@@ -45,9 +45,11 @@ pub(crate) async fn answer(ask: &Ask<'_>, tag: &Tag) -> Result<Response, Failure
             Ok(record.encode())
         });
         let (bytes, part) = found.await?;
+        let way = way.get().of(part);
         if let Some(record) = TagRecord::decode(&bytes)
-            && let Some(response) = show(ask, &record, way.get().of(part), 0).await?
+            && let Some(response) = show(ask, &record, way, 0).await?
         {
+            prefetch::parts(ask, &record.digest, way);
             return Ok(response);
         }
     }
