@@ -26,6 +26,7 @@ mod origins;
 mod outage;
 mod pass_through;
 mod peers;
+mod prefetch;
 mod private;
 mod public;
 mod ranges;

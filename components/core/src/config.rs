@@ -9,6 +9,7 @@ use crate::name::{RepositoryName, Tag};
 use crate::pattern::Pattern;
 pub use crate::pattern::PatternError;
 pub use crate::platform::{PlatformError, PlatformPattern};
+pub use crate::prefetch::Prefetch;
 pub use crate::rules::{Action, RuleName, RuleNameError};
 use crate::upstream::{UpstreamError, Upstreams};
 use serde::{Deserialize, Serialize};
@@ -141,6 +142,9 @@ pub struct Upstream {
     /// Whether `Cache-Control: no-cache` of a client makes the origin be asked.
     #[serde(default)]
     pub client_no_cache: bool,
+    /// What of an image is fetched when a client has got its manifest.
+    #[serde(default)]
+    pub prefetch: Prefetch,
     /// For how long which tags are fresh instead; the first that matches counts.
     #[serde(default)]
     pub freshness: Vec<FreshnessRule>,
@@ -255,6 +259,7 @@ mod tests {
                 stale_if_error_seconds: 7,
                 negative_seconds: 8,
                 client_no_cache: true,
+                prefetch: Prefetch::Small,
                 freshness: vec![FreshnessRule {
                     repository: Some(Pattern::parse("library/*").expect("a pattern")),
                     tag: Some(Pattern::parse("v*").expect("a pattern")),
@@ -287,6 +292,7 @@ mod tests {
         let json = r#"{"upstreams":[{"name":"ghcr.io","endpoints":["https://ghcr.io"]}]}"#;
         let registry: Registry = serde_json::from_str(json).expect("parses");
         assert_eq!(registry.upstreams[0].fresh_seconds, 600);
+        assert_eq!(registry.upstreams[0].prefetch, Prefetch::Off);
         assert_eq!(registry.default_upstream, None);
         assert_eq!(registry.patience_ms, 22_500);
     }

@@ -28,6 +28,7 @@ pub mod name;
 pub mod paging;
 pub mod pattern;
 pub mod platform;
+pub mod prefetch;
 pub mod quota;
 pub mod range;
 pub mod record;

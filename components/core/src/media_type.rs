@@ -9,6 +9,9 @@ const MAX_MEDIA_TYPE: usize = 255;
 /// The image index, which referrers are listed in.
 pub const OCI_INDEX: &str = "application/vnd.oci.image.index.v1+json";
 
+/// Docker's manifest of an image, schema 2.
+const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
+
 /// What goes with a manifest whose type nothing tells.
 pub const OCI_MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 
@@ -59,6 +62,12 @@ impl MediaType {
                 | "text/html"
                 | "binary/octet-stream"
         )
+    }
+
+    /// Whether it is the type of a manifest that lists the parts of one image.
+    #[must_use]
+    pub fn is_image(&self) -> bool {
+        matches!(self.as_str(), OCI_MANIFEST | DOCKER_MANIFEST)
     }
 
     /// Whether it is the type of something that the manifests endpoint serves:

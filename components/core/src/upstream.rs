@@ -95,6 +95,7 @@ pub struct Upstream {
     allowed_seconds: u64,
     trusted_hosts: Vec<Authority>,
     freshness: Policy,
+    prefetch: config::Prefetch,
     /// Whether an endpoint is the upstream under one of its names; each in turn.
     is_itself: Vec<bool>,
 }
@@ -146,6 +147,7 @@ impl Upstream {
             public: raw.public,
             allowed_seconds: raw.allowed_seconds,
             freshness,
+            prefetch: raw.prefetch,
         })
     }
 
@@ -214,6 +216,12 @@ impl Upstream {
     #[must_use]
     pub const fn freshness(&self) -> &Policy {
         &self.freshness
+    }
+
+    /// What of an image is fetched when a client has got its manifest.
+    #[must_use]
+    pub const fn prefetch(&self) -> config::Prefetch {
+        self.prefetch
     }
 
     /// The repository's name at the origin: `alpine` is `library/alpine` at docker.io.

@@ -106,6 +106,20 @@ impl Wish {
         upstream.is_pass_through().then(|| Client::read(fields))
     }
 
+    /// A wish of our own that follows from this one.
+    pub(crate) fn behind(&self) -> Self {
+        Self {
+            via: self.via.clone(),
+            ..Self::default()
+        }
+    }
+
+    /// Whether all of the object is wanted, and not its header alone. `bytes=0-` is all of it:
+    /// containerd 2.1 asks so for everything.
+    pub(crate) fn is_whole(&self) -> bool {
+        !self.head && matches!(self.ranges.as_slice(), [] | [ByteRange::From(0)])
+    }
+
     /// The ranges that are wanted of an object; none if `If-Range` names another
     /// (RFC 9110, section 13.1.5).
     pub(crate) fn ranges(&self, digest: &Digest) -> Vec<Range> {

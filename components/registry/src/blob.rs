@@ -67,17 +67,24 @@ async fn obtain(ask: &Ask<'_>, digest: &Digest) -> Result<Response, Failure> {
         }
     }
     let filled = fill(ask, digest).await;
-    let started = matches!(&filled, Ok(served) if served.outcome == Outcome::Started);
-    if started {
-        let size = filled.as_ref().ok().and_then(|served| served.what.size);
-        shown(ask, digest, size).await;
-        grants::came(ask, digest).await;
-        grants::served(ask).await;
+    if let Ok(served) = &filled
+        && served.shown
+    {
+        came(ask, digest, served.what.size, served.outcome).await;
     } else if answered_for_others(&filled) {
         // Another repository's transfer: that says nothing of this one's right.
         authorise(ask, digest).await?;
     }
     Ok(filled?.response)
+}
+
+/// Remembers that the origin has answered a GET of the blob in this repository.
+pub(crate) async fn came(ask: &Ask<'_>, digest: &Digest, size: Option<u64>, how: Outcome) {
+    shown(ask, digest, size).await;
+    if how != Outcome::Bypass {
+        grants::came(ask, digest).await;
+    }
+    grants::served(ask).await;
 }
 
 fn answered_for_others(filled: &Result<Served, Failure>) -> bool {

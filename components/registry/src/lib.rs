@@ -28,6 +28,7 @@ mod lists;
 mod manifest;
 mod origin;
 mod post;
+mod prefetch;
 mod records;
 mod referrers;
 mod renew;

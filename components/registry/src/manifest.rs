@@ -6,7 +6,7 @@ use crate::bindings::wasi::http::types::Response;
 use crate::failure::{Failure, of_blobs};
 use crate::respond::header_only;
 use crate::way::Way;
-use crate::{absences, fetch, flight, grants};
+use crate::{absences, fetch, flight, grants, prefetch};
 use ledge_core::digest::Digest;
 use ledge_core::error::{ApiError, ErrorKind};
 use ledge_core::key;
@@ -37,7 +37,9 @@ pub(crate) async fn answer(ask: &Ask<'_>, digest: &Digest) -> Result<Response, F
             Ok(Vec::new())
         });
         let (_, part) = found.await?;
-        if let Some(response) = granted(ask, digest, way.get().of(part)).await? {
+        let way = way.get().of(part);
+        if let Some(response) = granted(ask, digest, way).await? {
+            prefetch::parts(ask, digest, way);
             return Ok(response);
         }
     }

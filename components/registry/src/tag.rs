@@ -13,7 +13,7 @@ use crate::flight::Part;
 use crate::records::{self, Label};
 use crate::respond::header_only;
 use crate::way::Way;
-use crate::{absences, behind, endpoints, flight, grants};
+use crate::{absences, behind, endpoints, flight, grants, prefetch};
 use ledge_core::digest::Digest;
 use ledge_core::error::{ApiError, ErrorKind};
 use ledge_core::freshness::{Asked, Freshness, Lifetime, freshness, postponed};
@@ -55,6 +55,7 @@ pub(crate) async fn answer(ask: &Ask<'_>, tag: &Tag) -> Result<Response, Failure
             part => way.get().of(part),
         };
         if let Some(response) = show(ask, &record, way, 0).await? {
+            prefetch::parts(ask, &record.digest, way);
             return Ok(response);
         }
     }

@@ -34,6 +34,11 @@ impl Way {
         }
     }
 
+    /// Whether the origin was asked about it for this very request.
+    pub(crate) const fn is_news(self) -> bool {
+        matches!(self, Self::Revalidated | Self::Asked | Self::Fetched)
+    }
+
     /// The field that says so, where the host would say a plain hit of stored bytes.
     pub(crate) fn told(self) -> Option<(String, Vec<u8>)> {
         match self {

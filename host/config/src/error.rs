@@ -129,6 +129,9 @@ pub enum Fault {
     /// No way to answer a range of what is not stored.
     #[error("{0} is neither \"whole\" nor a size")]
     Ranges(Quoted),
+    /// No choice of what to fetch before it is asked for.
+    #[error("{0} is neither \"off\" nor \"small\" nor \"all\"")]
+    Prefetch(Quoted),
     /// No number.
     #[error("{0} is not a whole number")]
     Number(Quoted),

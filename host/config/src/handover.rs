@@ -122,6 +122,7 @@ fn registry_upstream(number: usize, upstream: &Upstream) -> core::Upstream {
         stale_if_error_seconds: freshness.stale_if_error.as_secs(),
         negative_seconds: freshness.negative.as_secs(),
         client_no_cache: freshness.client_no_cache.value,
+        prefetch: upstream.prefetch.value,
         freshness: freshness.rules.iter().map(freshness_rule).collect(),
     }
 }

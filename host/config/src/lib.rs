@@ -43,7 +43,7 @@ pub use ledge_core::config::Secret;
 pub use log::{LogFilter, LogFormat};
 pub use name::Endpoint;
 pub use provenance::{FilePlace, Provenance, Sourced};
-pub use transfer::{Abandoned, Percent, Ranges};
+pub use transfer::{Abandoned, Percent, Prefetch, Ranges};
 pub use types::{
     Config, Freshness, FreshnessRule, Limits, Log, Rights, Rule, Server, Store, Transfer, Upstream,
 };

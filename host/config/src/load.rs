@@ -9,6 +9,7 @@ use crate::layers::{Layered, Layers};
 use crate::provenance::{Provenance, Sourced};
 use crate::rules;
 use crate::setting;
+use crate::transfer::Prefetch;
 use crate::types::{Config, Limits, Log, Server, Store, Transfer, Upstream};
 use crate::upstreams;
 use crate::value::Shape;
@@ -63,7 +64,12 @@ fn read(mut root: Section<'_>, layers: &mut Layers<'_>) -> Option<Config> {
     let transfer = part(&mut root, layers, "transfer", transfer);
     let log = part(&mut root, layers, "log", log);
     let named = subsection(&mut root, layers, "upstreams");
-    let upstreams = upstreams::read(named, layers.surroundings, &mut layers.problems);
+    let usual = transfer.as_ref().map_or_else(
+        // Refused, and that is told already.
+        || Sourced::new(Prefetch::Off, Provenance::Default),
+        |transfer| transfer.prefetch.clone(),
+    );
+    let upstreams = upstreams::read(named, &usual, layers.surroundings, &mut layers.problems);
     let default_upstream = default_upstream(&mut root, layers, &upstreams);
     let rules = rules::read(root.take("rules"), &upstreams, &mut layers.problems);
     layers.problems.extend(root.finish());
@@ -165,10 +171,12 @@ fn transfer(section: &mut Section<'_>, layers: &mut Layers<'_>) -> Option<Transf
     let abandoned = layers.setting(section, &setting::ABANDONED);
     let ranges = layers.setting(section, &setting::RANGES);
     let leftovers = layers.setting(section, &setting::LEFTOVERS);
+    let prefetch = layers.setting(section, &setting::PREFETCH);
     Some(Transfer {
         abandoned: abandoned?,
         ranges: ranges?,
         leftovers: leftovers?,
+        prefetch: prefetch?,
     })
 }
 

@@ -11,7 +11,7 @@ use crate::environment::Surroundings;
 use crate::error::Fault;
 use crate::flags::Flags;
 use crate::log::{LogFilter, LogFormat};
-use crate::transfer::{Abandoned, Ranges};
+use crate::transfer::{Abandoned, Prefetch, Ranges};
 
 /// One setting.
 pub(crate) struct Setting<T: 'static> {
@@ -258,6 +258,14 @@ pub(crate) static LEFTOVERS: Setting<Duration> = Setting {
     bounds: Some((Duration::ZERO, Duration::from_secs(30 * 24 * 60 * 60))),
 };
 
+/// A client that has the parts of an image already does not ask for them, and an origin may count or
+/// charge for bytes.
+pub(crate) static PREFETCH: Setting<Prefetch> = Setting {
+    name: &Name::new("transfer", "prefetch", "LEDGE_TRANSFER_PREFETCH"),
+    default: |_| Ok(Prefetch::Off),
+    bounds: None,
+};
+
 /// A terminal is the first to read the log.
 pub(crate) static LOG_FORMAT: Setting<LogFormat> = Setting {
     name: &Name::new("log", "format", "LEDGE_LOG_FORMAT")
@@ -299,7 +307,7 @@ pub(crate) const ALLOWED: Duration =
 pub(crate) const ALLOWED_MOST: Duration = DAY;
 
 /// The names of all settings above, for hints.
-pub(crate) static NAMES: [&Name; 25] = [
+pub(crate) static NAMES: [&Name; 26] = [
     &DEFAULT_UPSTREAM,
     LISTEN.name,
     DRAIN.name,
@@ -323,6 +331,7 @@ pub(crate) static NAMES: [&Name; 25] = [
     ABANDONED.name,
     RANGES.name,
     LEFTOVERS.name,
+    PREFETCH.name,
     LOG_FORMAT.name,
     LOG_FILTER.name,
 ];

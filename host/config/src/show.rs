@@ -104,7 +104,8 @@ fn transfer(f: &mut fmt::Formatter<'_>, config: &Config) -> fmt::Result {
     writeln!(f, "\n[transfer]")?;
     value(f, &setting::ABANDONED, &transfer.abandoned)?;
     value(f, &setting::RANGES, &transfer.ranges)?;
-    value(f, &setting::LEFTOVERS, &transfer.leftovers)
+    value(f, &setting::LEFTOVERS, &transfer.leftovers)?;
+    value(f, &setting::PREFETCH, &transfer.prefetch)
 }
 
 fn log(f: &mut fmt::Formatter<'_>, config: &Config) -> fmt::Result {
@@ -126,6 +127,8 @@ fn upstream(f: &mut fmt::Formatter<'_>, upstream: &Upstream) -> fmt::Result {
     let trusted = &upstream.trusted_hosts;
     line(f, "trusted_hosts", &list(trusted), &trusted.provenance)?;
     connection(f, &upstream.connection)?;
+    let prefetch = &upstream.prefetch;
+    line(f, "prefetch", &prefetch.to_toml(), &prefetch.provenance)?;
     freshness(f, &upstream.name, &upstream.freshness)
 }
 

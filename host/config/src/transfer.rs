@@ -1,7 +1,8 @@
 //! How misses are fetched: what becomes of a transfer that nobody waits for, and what is fetched
-//! when only a range is wanted.
+//! when only a range is wanted, or nothing yet.
 
 use bytesize::ByteSize;
+pub use ledge_core::config::Prefetch;
 use toml::Value as Toml;
 
 use crate::error::{Fault, Quoted};
@@ -91,11 +92,33 @@ impl Value for Ranges {
     }
 }
 
+impl Value for Prefetch {
+    const SHAPE: Shape = Shape::Text;
+
+    fn parse(text: &str) -> Result<Self, Fault> {
+        match text {
+            "off" => Ok(Self::Off),
+            "small" => Ok(Self::Small),
+            "all" => Ok(Self::All),
+            _ => Err(Fault::Prefetch(Quoted::of(text))),
+        }
+    }
+
+    fn to_toml(&self) -> Toml {
+        let text = match self {
+            Self::Off => "off",
+            Self::Small => "small",
+            Self::All => "all",
+        };
+        Toml::String(text.to_owned())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use bytesize::ByteSize;
 
-    use super::{Abandoned, Percent, Ranges};
+    use super::{Abandoned, Percent, Prefetch, Ranges};
     use crate::value::Value;
 
     #[test]
@@ -133,6 +156,22 @@ mod tests {
         }
         for bad in ["", "Whole", "whole 5MiB", "5 parsec", "-1"] {
             assert!(Ranges::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn prefetch() {
+        let table = [
+            ("off", Prefetch::Off),
+            ("small", Prefetch::Small),
+            ("all", Prefetch::All),
+        ];
+        for (text, value) in table {
+            assert_eq!(Prefetch::parse(text).ok(), Some(value), "{text}");
+            assert_eq!(value.to_toml().as_str(), Some(text));
+        }
+        for bad in ["", "Off", "1MiB", "small "] {
+            assert!(Prefetch::parse(bad).is_err(), "{bad}");
         }
     }
 }

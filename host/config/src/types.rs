@@ -16,7 +16,7 @@ use crate::credentials::Credentials;
 use crate::log::{LogFilter, LogFormat};
 use crate::name::Endpoint;
 use crate::provenance::Sourced;
-use crate::transfer::{Abandoned, Ranges};
+use crate::transfer::{Abandoned, Prefetch, Ranges};
 
 /// Everything that is configured.
 #[derive(Debug, Clone)]
@@ -106,6 +106,9 @@ pub struct Transfer {
     pub ranges: Sourced<Ranges>,
     /// How long the bytes of a transfer that broke off are kept for the next try; zero is not at all.
     pub leftovers: Sourced<Duration>,
+    /// What of an image is fetched when a client has got its manifest, from upstreams that do not
+    /// say it themselves.
+    pub prefetch: Sourced<Prefetch>,
 }
 
 /// What is logged to standard error, and how.
@@ -139,6 +142,8 @@ pub struct Upstream {
     pub trusted_hosts: Sourced<Vec<String>>,
     /// How long what it says is good for.
     pub freshness: Freshness,
+    /// What of an image is fetched when a client has got its manifest.
+    pub prefetch: Sourced<Prefetch>,
 }
 
 /// By whose rights an upstream is pulled from. They fit its credentials.

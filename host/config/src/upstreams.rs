@@ -15,32 +15,33 @@ use crate::layers::Layered;
 use crate::name::{self, Endpoint};
 use crate::provenance::{Provenance, Sourced};
 use crate::suggest::nearest;
+use crate::transfer::Prefetch;
 use crate::types::Upstream;
+use crate::value::Value;
 
 /// The upstreams of the section, in the order of their names; the built-in ones if it names none.
+/// `prefetch` is that of those that do not say it.
 pub(crate) fn read(
     section: Option<Section<'_>>,
+    prefetch: &Sourced<Prefetch>,
     surroundings: &Surroundings,
     problems: &mut Vec<Problem>,
 ) -> Vec<Upstream> {
-    let proxies = Proxies::of(surroundings, problems);
+    let usual = Usual {
+        proxies: Proxies::of(surroundings, problems),
+        prefetch,
+    };
     let named = section.map(|mut section| section.take_all());
     let upstreams: Vec<Upstream> = match named {
         Some(named) if !named.is_empty() => named
             .into_iter()
-            .filter_map(|(name, entry)| upstream(&name, entry, &proxies, problems))
+            .filter_map(|(name, entry)| upstream(&name, entry, &usual, problems))
             .collect(),
         _ => builtin::ALL
             .iter()
             .map(|known| {
                 let endpoints = built_in_endpoint(known);
-                assemble(
-                    known.name,
-                    Some(known),
-                    endpoints,
-                    Given::default(),
-                    &proxies,
-                )
+                assemble(known.name, Some(known), endpoints, Given::default(), &usual)
             })
             .collect(),
     };
@@ -75,6 +76,12 @@ fn meant(name: &str, upstreams: &[Upstream]) -> Option<String> {
         .map(str::to_owned)
 }
 
+/// What holds of upstreams that say nothing else.
+struct Usual<'a> {
+    proxies: Proxies,
+    prefetch: &'a Sourced<Prefetch>,
+}
+
 /// What a section says of its upstream, beside where that is.
 #[derive(Default)]
 struct Given {
@@ -84,13 +91,14 @@ struct Given {
     connection: GivenConnection,
     trusted_hosts: Option<Sourced<Vec<String>>>,
     freshness: GivenFreshness,
+    prefetch: Option<Sourced<Prefetch>>,
 }
 
 /// One upstream. If there is none, there is a problem more.
 fn upstream(
     name: &str,
     entry: Entry<'_>,
-    proxies: &Proxies,
+    usual: &Usual<'_>,
     problems: &mut Vec<Problem>,
 ) -> Option<Upstream> {
     if let Err(fault) = name::upstream_name(name) {
@@ -118,6 +126,11 @@ fn upstream(
         aliases: list(section.take("aliases"), name::upstream_name, problems),
         trusted_hosts: list(section.take("trusted_hosts"), name::host, problems),
         freshness: GivenFreshness::read(&mut section, problems),
+        prefetch: scalar(
+            section.take("prefetch"),
+            <Prefetch as Value>::parse,
+            problems,
+        ),
     };
     let known = builtin::find(name);
     let endpoints = match (endpoints, known) {
@@ -130,7 +143,7 @@ fn upstream(
         (Layered::Refused, _) => None,
     };
     problems.extend(section.finish());
-    Some(assemble(name, known, endpoints?, given, proxies))
+    Some(assemble(name, known, endpoints?, given, usual))
 }
 
 fn built_in_endpoint(known: &BuiltIn) -> Sourced<Vec<Endpoint>> {
@@ -143,7 +156,7 @@ fn assemble(
     known: Option<&'static BuiltIn>,
     endpoints: Sourced<Vec<Endpoint>>,
     given: Given,
-    proxies: &Proxies,
+    usual: &Usual<'_>,
 ) -> Upstream {
     // Only its own endpoints may make a built-in upstream send a password to its own token service.
     let trusted = known
@@ -154,7 +167,7 @@ fn assemble(
         aliases: given
             .aliases
             .unwrap_or_else(|| built_in(known.map_or(&[], |known| known.aliases))),
-        connection: given.connection.filled(&endpoints, proxies),
+        connection: given.connection.filled(&endpoints, &usual.proxies),
         endpoints,
         official_prefix: known.and_then(|known| known.official_prefix),
         rights: given.rights.filled(given.credentials.as_ref()),
@@ -164,6 +177,7 @@ fn assemble(
             None => built_in(trusted),
         },
         freshness: given.freshness.filled(),
+        prefetch: given.prefetch.unwrap_or_else(|| usual.prefetch.clone()),
     }
 }
 

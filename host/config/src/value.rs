@@ -209,6 +209,7 @@ mod tests {
             let _ = crate::bandwidth::Bandwidth::parse(&text);
             let _ = crate::transfer::Abandoned::parse(&text);
             let _ = crate::transfer::Ranges::parse(&text);
+            let _ = crate::transfer::Prefetch::parse(&text);
             let _ = crate::name::host(&text);
             let _ = crate::name::upstream_name(&text);
             let _ = crate::name::Endpoint::parse(&text);

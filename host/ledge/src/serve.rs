@@ -232,6 +232,8 @@ fn tell(counts: &Counts) {
     tracing::info!(
         started = counts.started,
         followed = counts.followed,
+        prefetched = counts.prefetched,
+        yielded = counts.yielded,
         stored = counts.stored,
         failed = counts.failed,
         mismatched = counts.mismatched,

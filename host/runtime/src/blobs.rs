@@ -2,17 +2,13 @@
 
 use std::io;
 
-use bytes::Bytes;
-use http::header::{
-    ACCEPT_RANGES, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, HeaderName, HeaderValue,
-};
-use http::{HeaderMap, Request, Response, StatusCode};
-use http_body::Body;
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, Request};
 use http_body_util::BodyExt;
 use ledge_core::digest::Digest;
-use ledge_core::range::{ByteRange, Selection};
+use ledge_core::range::ByteRange;
 use ledge_transfer::{
-    Answer, AnswerBody, FillError, Outcome as Outcome_, Refusal as Refusal_, Source as Origins,
+    Answer, FillError, Outcome as Outcome_, RETRY_AFTER, Refusal as Refusal_, Source as Origins,
     Transfers, Want,
 };
 use wasmtime::AsContextMut;
@@ -22,10 +18,13 @@ use wasmtime_wasi_http::{WasiHttpCtxView, WasiHttpView};
 
 use crate::bindings::ledge::edge::blobs::{
     Descriptor, Error, Host, HostUpload, HostUploadWithStore, HostWithStore, Ingested, Keeping,
-    Outcome, Range, Refusal, Served, Source,
+    Outcome, Prefetched, Range, Refusal, Served, Source,
 };
 use crate::instance::InstanceState;
 use crate::renew::Renewer;
+use response::{parsed, response};
+
+mod response;
 
 /// An upload. None can be opened yet: the calls that make one answer `unsupported`.
 #[allow(unreachable_pub, reason = "the bindings re-export it")]
@@ -46,9 +45,6 @@ impl HasData for HasBlobs {
 
 /// The longest ticket: the bound of the interface.
 const TICKET_BYTES: usize = 4 * 1024;
-
-/// RFC 9211: how a cache handled the request.
-const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
 
 type Fields = Vec<(String, Vec<u8>)>;
 type Call<V> = wasmtime::Result<Result<V, Error>>;
@@ -131,6 +127,31 @@ impl HostWithStore<InstanceState> for HasBlobs {
             Ok(answer) => serve(state, &digest, answer, fields),
             Err(error) => Ok(Err(failed(error))),
         }
+    }
+
+    async fn prefetch(
+        state: &State,
+        want: Descriptor,
+        source: Source,
+        _: Keeping,
+    ) -> Call<Prefetched> {
+        let Ok(want) = parse_want(&want) else {
+            return Ok(Err(Error::InvalidDigest));
+        };
+        let origins = match origins(state, source)? {
+            Ok(origins) => origins,
+            Err(error) => return Ok(Err(error)),
+        };
+        let digest = want.digest.clone();
+        Ok(match transfers(state).prefetch(want, origins).await {
+            Ok(begun) => Ok(Prefetched {
+                what: described(&digest, begun.size, media_type(&begun.headers)),
+                outcome: outcome(begun.outcome),
+                origin: begun.origin.map(index),
+                origin_fields: listed(&begun.headers),
+            }),
+            Err(error) => Err(failed(error)),
+        })
     }
 
     async fn ingest(
@@ -253,12 +274,7 @@ pub(crate) fn bodiless(
 /// An answer, and what the caller may want to note about it.
 fn serve(state: &State, digest: &Digest, answer: Answer, fields: Fields) -> Call<Served> {
     let what = described(digest, answer.size, media_type(&answer.headers));
-    let outcome = match answer.outcome {
-        Outcome_::Hit => Outcome::Hit,
-        Outcome_::Followed => Outcome::Followed,
-        Outcome_::Bypass => Outcome::Bypass,
-        Outcome_::Started => Outcome::Started,
-    };
+    let (outcome, shown) = (outcome(answer.outcome), answer.is_shown);
     let (origin, origin_fields) = match answer.origin {
         Some(origin) if outcome == Outcome::Started => {
             (Some(index(origin)), listed(&answer.headers))
@@ -269,9 +285,19 @@ fn serve(state: &State, digest: &Digest, answer: Answer, fields: Fields) -> Call
         response,
         what,
         outcome,
+        shown,
         origin,
         origin_fields,
     }))
+}
+
+fn outcome(outcome: Outcome_) -> Outcome {
+    match outcome {
+        Outcome_::Hit => Outcome::Hit,
+        Outcome_::Followed => Outcome::Followed,
+        Outcome_::Bypass => Outcome::Bypass,
+        Outcome_::Started => Outcome::Started,
+    }
 }
 
 /// An answer as a resource that the guest hands back unread.
@@ -293,60 +319,6 @@ fn respond(state: &State, answer: Answer, fields: Fields) -> Call<Resource<p3::R
 fn cut(error: &io::Error) -> wasmtime_wasi_http::Error {
     tracing::warn!(%error, "a response was cut");
     wasmtime_wasi_http::Error::HttpResponseIncomplete
-}
-
-fn parsed(fields: Fields) -> Result<HeaderMap, http::Error> {
-    let mut headers = HeaderMap::with_capacity(fields.len() + 4);
-    for (name, value) in fields {
-        // The value keeps its bytes: no copy.
-        headers.append(
-            HeaderName::from_bytes(name.as_bytes())?,
-            HeaderValue::from_maybe_shared(Bytes::from(value))?,
-        );
-    }
-    Ok(headers)
-}
-
-/// An answer with the caller's fields, and over them those that only we can know.
-fn response(answer: Answer, mut headers: HeaderMap) -> Result<Response<AnswerBody>, http::Error> {
-    headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
-    headers
-        .entry(CACHE_STATUS)
-        .or_insert_with(|| cache_status(answer.outcome));
-    if let (Selection::One(span), Some(size)) = (&answer.selection, answer.size) {
-        headers.insert(CONTENT_RANGE, span.content_range(size).try_into()?);
-    }
-    let body = match answer.body {
-        AnswerBody::Several(parts) => {
-            // The object's type goes into the parts (RFC 9110, section 15.3.7.2).
-            let parts = match headers.remove(CONTENT_TYPE) {
-                Some(media_type) => parts.typed(media_type),
-                None => *parts,
-            };
-            headers.insert(CONTENT_TYPE, parts.content_type().try_into()?);
-            AnswerBody::Several(Box::new(parts))
-        }
-        body => body,
-    };
-    if let Some(length) = body.size_hint().exact() {
-        headers.insert(CONTENT_LENGTH, length.into());
-    }
-    let mut response = Response::new(body);
-    *response.status_mut() = match answer.selection {
-        Selection::Whole => StatusCode::OK,
-        Selection::One(_) | Selection::Several(_) => StatusCode::PARTIAL_CONTENT,
-    };
-    *response.headers_mut() = headers;
-    Ok(response)
-}
-
-fn cache_status(outcome: Outcome_) -> HeaderValue {
-    HeaderValue::from_static(match outcome {
-        Outcome_::Hit => "ledge; hit",
-        Outcome_::Started => "ledge; fwd=miss; stored",
-        Outcome_::Followed => "ledge; fwd=miss; collapsed",
-        Outcome_::Bypass => "ledge; fwd=miss",
-    })
 }
 
 fn described(digest: &Digest, size: Option<u64>, media_type: Option<String>) -> Descriptor {
@@ -395,6 +367,7 @@ fn failed(error: FillError) -> Error {
         }
         FillError::TooLarge(_) => Error::TooLarge,
         FillError::Busy(seconds) => Error::Busy(seconds),
+        FillError::Yielded => Error::Busy(RETRY_AFTER),
         FillError::NoSpace => Error::NoSpace,
         FillError::Unsatisfiable(size) => Error::Unsatisfiable(size),
         FillError::Store(why) | FillError::Request(why) => Error::Other(why),

@@ -45,6 +45,9 @@ pub struct Answer {
     pub headers: Arc<HeaderMap>,
     /// Which of the source's requests was answered with them.
     pub origin: Option<usize>,
+    /// Whether an origin has shown the object to this source: it answered these very requests, in
+    /// this call's transfer or in the one that it joined.
+    pub is_shown: bool,
 }
 
 impl Answer {
@@ -64,15 +67,29 @@ impl Answer {
             outcome: Outcome::Hit,
             headers: Arc::default(),
             origin: None,
+            is_shown: false,
         })
     }
 
-    /// An answer from a running transfer.
+    /// The same, of an object that has been fetched since it was asked for. `of_source` says whether
+    /// that was with the caller's own source.
+    pub(crate) fn fetched(self, outcome: Outcome, head: Head, of_source: bool) -> Self {
+        Self {
+            outcome,
+            headers: head.headers,
+            origin: Some(head.origin),
+            is_shown: of_source,
+            ..self
+        }
+    }
+
+    /// An answer from a running transfer; `of_source` says whether that is the caller's own source's.
     pub(crate) fn following(
         of: Followed,
         ranges: &[ByteRange],
         outcome: Outcome,
         head: Head,
+        of_source: bool,
     ) -> Result<Self, FillError> {
         let (size, transfer) = (of.size, of.transfer.clone());
         let open = move |span| AnswerBody::Follow(FollowBody::new(of.clone(), span));
@@ -95,6 +112,7 @@ impl Answer {
             outcome,
             headers: head.headers,
             origin: Some(head.origin),
+            is_shown: of_source,
         })
     }
 }

@@ -9,6 +9,10 @@ pub struct Counts {
     pub started: u64,
     /// Callers that joined one.
     pub followed: u64,
+    /// Transfers that started before a client waited for them.
+    pub prefetched: u64,
+    /// Those of them that ended because a client needed their turn.
+    pub yielded: u64,
     /// Transfers whose object is in the store.
     pub stored: u64,
     /// Transfers that ended without an object, whatever the reason.
@@ -34,6 +38,8 @@ pub struct Counts {
 pub(crate) struct Counters {
     pub(crate) started: Counter,
     pub(crate) followed: Counter,
+    pub(crate) prefetched: Counter,
+    pub(crate) yielded: Counter,
     pub(crate) stored: Counter,
     pub(crate) failed: Counter,
     pub(crate) mismatched: Counter,
@@ -68,6 +74,8 @@ impl Counters {
         Counts {
             started: self.started.get(),
             followed: self.followed.get(),
+            prefetched: self.prefetched.get(),
+            yielded: self.yielded.get(),
             stored: self.stored.get(),
             failed: self.failed.get(),
             mismatched: self.mismatched.get(),

@@ -54,6 +54,10 @@ impl Ending {
             FillError::Abandoned => {
                 tracing::info!(%digest, "transfer stopped, every client left");
             }
+            FillError::Yielded => {
+                self.inner.counters.yielded.one();
+                tracing::debug!(%digest, "prefetch stopped, a client needs its turn");
+            }
             FillError::Mismatch(_) => {
                 let from = self.supply.used();
                 tracing::error!(%digest, %error, ?from, "transfer failed, nothing stored");

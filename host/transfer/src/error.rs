@@ -48,6 +48,9 @@ pub enum FillError {
     /// Every caller left before the end. None of them sees this.
     #[error("every client left")]
     Abandoned,
+    /// A client needed the turn. Only callers of [`prefetch`](crate::Transfers::prefetch) see this.
+    #[error("a client needed the turn")]
+    Yielded,
     /// The store failed. For people.
     #[error("{0}")]
     Store(String),

@@ -9,6 +9,8 @@
 //! | file | its part |
 //! |---|---|
 //! | `transfers` | the table: who starts one, who joins |
+//! | `prefetch` | starts what nobody waits for yet |
+//! | `turns` | who may run now |
 //! | `run`, `start`, `ground`, `crew`, `ending` | the life of one, from its turn to its end |
 //! | `plan` *(pure)* | who fetches which bytes |
 //! | `courier`, `stream`, `supply`, `opened` | bring bytes: a claim's, whatever breaks, from the endpoints |
@@ -34,6 +36,7 @@ mod opened;
 mod options;
 mod pace;
 mod plan;
+mod prefetch;
 mod renew;
 mod reply;
 mod room;
@@ -53,6 +56,7 @@ pub use error::{FillError, Refusal};
 pub use follow::FollowBody;
 pub use multipart::Multipart;
 pub use options::{Abandoned, Ranges, Retries, TransferOptions};
+pub use prefetch::Prefetched;
 pub use renew::{Renew, Renewed};
 pub use source::Source;
-pub use transfers::{Ingested, SEATS, Transfers, Want};
+pub use transfers::{Ingested, RETRY_AFTER, SEATS, Transfers, Want};

@@ -18,7 +18,7 @@ use crate::stream::OriginStream;
 use crate::supply::Supply;
 use crate::transfer::{Rest, Stage, Transfer};
 use crate::transfers::{Inner, Want};
-use crate::turns::Waiting;
+use crate::turns::{Spare, Waiting};
 use crate::writer::Unwritten;
 
 /// How many fill gaps at a time where the object comes in pieces: while one waits for
@@ -37,25 +37,30 @@ pub(crate) struct Job {
     /// What the caller who starts it wants, if that is one range or starts with one.
     pub(crate) range: Option<ByteRange>,
     pub(crate) transfer: Arc<Transfer>,
+    /// There if no client waits for it when it starts.
+    pub(crate) spare: Option<Spare>,
 }
 
 impl Job {
+    /// A job, and what its followers will ask for.
     pub(crate) fn new(
         inner: &Arc<Inner>,
         want: Want,
         source: Source,
         ranges: &[ByteRange],
-        transfer: Arc<Transfer>,
-    ) -> Self {
+    ) -> (Self, mpsc::Receiver<Range<u64>>) {
+        let (transfer, asks) = Transfer::new(source.question());
         let suspects = inner.suspects.get(&want.digest).unwrap_or_default();
         let supply = inner.supply(source, &suspects);
-        Self {
+        let job = Self {
             inner: inner.clone(),
             want,
             supply: Arc::new(supply),
             range: ranges.first().copied(),
             transfer,
-        }
+            spare: None,
+        };
+        (job, asks)
     }
 
     /// Host and port of the origin whose turns it takes.
@@ -88,6 +93,18 @@ impl Job {
             if self.inner.give_up(&self.want.digest, &self.transfer) {
                 return;
             }
+        }
+    }
+
+    /// Until it is to stop for a client, and none has joined it.
+    pub(crate) async fn yields(&self) {
+        let Some(spare) = &self.spare else {
+            return pending().await;
+        };
+        spare.told().await;
+        if !self.inner.yield_turn(&self.want.digest) {
+            // It is that client's now.
+            pending::<()>().await;
         }
     }
 
@@ -167,6 +184,7 @@ impl Job {
                     }
                 }
                 () = self.transfer.whole_wanted(), if !crew.whole => self.begin_whole(&mut crew),
+                () = self.yields() => break End::Failed(FillError::Yielded),
                 () = self.abandoned(crew.whole) => break End::Failed(FillError::Abandoned),
             }
         };
@@ -177,6 +195,10 @@ impl Job {
     /// Until nobody follows, and the transfer does not go on without.
     async fn abandoned(&self, whole: bool) {
         let transfer = &self.transfer;
+        if let Some(spare) = &self.spare {
+            // Before that there was nobody to leave.
+            spare.promoted().await;
+        }
         loop {
             transfer.left().await;
             if whole {

@@ -69,7 +69,7 @@ impl Job {
         let (hasher, hashed) = (left.hasher, left.hashed);
         // Beside the request: the file is there before the answer is.
         let (start, site) = tokio::join!(
-            self.open(self.portion(hashed)),
+            self.open_unless_told(self.portion(hashed)),
             Site::choose(&self.inner, digest, left.partial)
         );
         let (start, seat) = match start.and_then(|start| Ok((self.seat(&start)?, start))) {
@@ -103,6 +103,15 @@ impl Job {
                 let stream = self.stream(start.opened);
                 Ok(self.unkept(&error, hasher, 0, Some(stream)))
             }
+        }
+    }
+
+    /// The first endpoint's answer, unless a client needs the turn before it is there.
+    async fn open_unless_told(&self, portion: Portion) -> Result<Start, FillError> {
+        tokio::select! {
+            biased;
+            () = self.yields() => Err(FillError::Yielded),
+            start = self.open(portion) => start,
         }
     }
 

@@ -1,6 +1,7 @@
 //! The table of running transfers: who starts one, and who joins.
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use ledge_core::range::ByteRange;
 use ledge_origin::Client;
 use ledge_store::BlobStore;
 use moka::sync::Cache;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 
 use crate::answer::{Answer, Outcome};
 use crate::counts::{Counters, Counts};
@@ -23,7 +24,7 @@ use crate::run::Job;
 use crate::source::Source;
 use crate::supply::Supply;
 use crate::transfer::{Progress, Stage, Transfer};
-use crate::turns::Turns;
+use crate::turns::{Spare, Turns, Waiting};
 
 /// What a caller wants.
 #[derive(Clone, Debug)]
@@ -63,18 +64,22 @@ pub(crate) struct Inner {
     pub(crate) suspects: Cache<Digest, Vec<String>>,
     /// For transfers that bring only ranges.
     pub(crate) seats: Arc<Semaphore>,
-    running: Mutex<HashMap<Digest, Running>>,
+    running: Mutex<Table>,
 }
 
-struct Running {
+pub(crate) type Table = HashMap<Digest, Running>;
+
+pub(crate) struct Running {
     transfer: Arc<Transfer>,
     /// Given up by everybody, and about to end: nobody joins it any more.
     is_ending: bool,
+    /// There while no client has joined it.
+    spare: Option<Spare>,
 }
 
 /// Seconds after which a caller that found every place taken asks again: long
 /// enough for some transfers to end, short enough for a client to wait.
-pub(crate) const RETRY_AFTER: u32 = 5;
+pub const RETRY_AFTER: u32 = 5;
 
 /// How many transfers may bring only ranges at a time. Each has a thread that waits for
 /// what readers want next, half a minute after the last one left; 256 threads' stacks are
@@ -86,11 +91,20 @@ pub const SEATS: usize = 256;
 const SUSPECTS: u64 = 4096;
 const SUSPECTED_FOR: Duration = Duration::from_secs(60 * 60);
 
-/// A place with a transfer.
+/// A place with a transfer, or none.
 enum Joined {
     Follows(Arc<Transfer>, watch::Receiver<Progress>, Outcome),
     /// It is ending: ask again when it has.
     Ending(watch::Receiver<Progress>),
+}
+
+/// A place with a transfer.
+struct Place {
+    transfer: Arc<Transfer>,
+    progress: watch::Receiver<Progress>,
+    outcome: Outcome,
+    /// Whether the transfer asks what the caller would have asked.
+    is_ours: bool,
 }
 
 impl Transfers {
@@ -154,11 +168,13 @@ impl Transfers {
             match self.0.join_or_start(&want, &mut source, ranges)? {
                 Joined::Follows(transfer, progress, outcome) => {
                     let is_ours = *transfer.question() == question;
-                    let answer = self
-                        .0
-                        .follow(&want.digest, transfer, progress, ranges, outcome)
-                        .await;
-                    match answer {
+                    let place = Place {
+                        transfer,
+                        progress,
+                        outcome,
+                        is_ours,
+                    };
+                    match self.0.follow(&want.digest, place, ranges).await {
                         Err(error) if !is_ours && error.is_of_the_source() => {}
                         answer => return answer,
                     }
@@ -173,7 +189,7 @@ impl Transfers {
 }
 
 impl Inner {
-    fn running(&self) -> MutexGuard<'_, HashMap<Digest, Running>> {
+    pub(crate) fn running(&self) -> MutexGuard<'_, Table> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -189,35 +205,45 @@ impl Inner {
         ranges: &[ByteRange],
     ) -> Result<Joined, FillError> {
         let mut running = self.running();
-        if let Some(Running {
-            transfer,
-            is_ending,
-        }) = running.get(&want.digest)
-        {
-            let progress = transfer.watch();
-            return Ok(if *is_ending {
+        if let Some(entry) = running.get_mut(&want.digest) {
+            let progress = entry.transfer.watch();
+            return Ok(if entry.is_ending {
                 Joined::Ending(progress)
             } else {
                 self.counters.followed.one();
-                Joined::Follows(transfer.clone(), progress, Outcome::Followed)
+                if let Some(spare) = entry.spare.take() {
+                    spare.promote();
+                }
+                Joined::Follows(entry.transfer.clone(), progress, Outcome::Followed)
             });
         }
         let source = source.take().unwrap_or_default();
-        let (transfer, asks) = Transfer::new(source.question());
-        let job = Job::new(self, want.clone(), source, ranges, transfer.clone());
+        let (job, asks) = Job::new(self, want.clone(), source, ranges);
         let place = self.turns.enter(job.origin());
         let place = place.map_err(|_| FillError::Busy(RETRY_AFTER))?;
+        let (transfer, progress) = Self::launch(running, job, place, asks);
+        Ok(Joined::Follows(transfer, progress, Outcome::Started))
+    }
+
+    /// Puts a transfer on the table, and runs it: it is the host's from here on, whatever becomes
+    /// of the caller.
+    pub(crate) fn launch(
+        mut running: MutexGuard<'_, Table>,
+        job: Job,
+        place: Waiting,
+        asks: mpsc::Receiver<Range<u64>>,
+    ) -> (Arc<Transfer>, watch::Receiver<Progress>) {
         // Before it runs, so that it has a follower from the start.
-        let progress = transfer.watch();
+        let (transfer, progress) = (job.transfer.clone(), job.transfer.watch());
         let entry = Running {
             transfer: transfer.clone(),
             is_ending: false,
+            spare: job.spare.clone(),
         };
-        running.insert(want.digest.clone(), entry);
+        running.insert(job.want.digest.clone(), entry);
         drop(running);
-        // The transfer is the host's from here on, whatever becomes of the caller.
         tokio::spawn(job.run(place, asks));
-        Ok(Joined::Follows(transfer, progress, Outcome::Started))
+        (transfer, progress)
     }
 
     /// Takes an ended transfer off the table, and only then tells who follows it: until
@@ -243,25 +269,39 @@ impl Inner {
         entry.is_ending
     }
 
+    /// Decides that a transfer ends because its turn is needed; false if a client has joined it.
+    pub(crate) fn yield_turn(&self, digest: &Digest) -> bool {
+        let mut running = self.running();
+        let Some(entry) = running.get_mut(digest) else {
+            return true;
+        };
+        entry.is_ending |= entry.spare.is_some();
+        entry.is_ending
+    }
+
     /// Waits for the origin's header, and answers from the transfer.
     async fn follow(
         &self,
         digest: &Digest,
-        transfer: Arc<Transfer>,
-        mut progress: watch::Receiver<Progress>,
+        place: Place,
         ranges: &[ByteRange],
-        outcome: Outcome,
     ) -> Result<Answer, FillError> {
-        let dropped = || FillError::Unreachable("the transfer was dropped".to_owned());
-        let stage = progress
-            .wait_for(|progress| !matches!(progress.stage, Stage::Asking))
-            .await
-            .map_err(|_| dropped())?
-            .stage
-            .clone();
+        let Place {
+            transfer,
+            mut progress,
+            outcome,
+            is_ours,
+        } = place;
+        let stage = answered(&mut progress).await?;
         let outcome = match &stage {
             Stage::Failed(error) => return Err(error.clone()),
-            Stage::Stored(object) => return Answer::stored(object, ranges),
+            Stage::Stored(object) => {
+                let answer = Answer::stored(object, ranges)?;
+                return Ok(match transfer.head() {
+                    Some(head) => answer.fetched(outcome, head, is_ours),
+                    None => answer,
+                });
+            }
             Stage::Unkept(_) => Outcome::Bypass,
             Stage::Asking | Stage::Receiving | Stage::Verified => outcome,
         };
@@ -283,8 +323,19 @@ impl Inner {
             file: head.file.clone(),
             size: head.size,
         };
-        Answer::following(followed, ranges, outcome, head)
+        Answer::following(followed, ranges, outcome, head, is_ours)
     }
+}
+
+/// Waits until the origin has answered; how far the transfer is then.
+pub(crate) async fn answered(progress: &mut watch::Receiver<Progress>) -> Result<Stage, FillError> {
+    let answered = progress.wait_for(|progress| !matches!(progress.stage, Stage::Asking));
+    let progress = answered.await.map_err(|_| dropped())?;
+    Ok(progress.stage.clone())
+}
+
+pub(crate) fn dropped() -> FillError {
+    FillError::Unreachable("the transfer was dropped".to_owned())
 }
 
 /// Waits until the digest of an empty object was compared.
@@ -292,7 +343,7 @@ async fn verified(progress: &mut watch::Receiver<Progress>) -> Result<(), FillEr
     let progress = progress
         .wait_for(|progress| progress.is_verified() || progress.is_over())
         .await
-        .map_err(|_| FillError::Unreachable("the transfer was dropped".to_owned()))?;
+        .map_err(|_| dropped())?;
     match &progress.stage {
         Stage::Failed(error) => Err(error.clone()),
         _ if progress.is_verified() => Ok(()),

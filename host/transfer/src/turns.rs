@@ -2,11 +2,16 @@
 //!
 //! Origins take turns, round robin; within an origin, who came first goes first. An origin that
 //! is at its own bound holds up nobody else.
+//!
+//! A turn that no client waits for is spare: it may be had for what clients are expected to want.
+//! Who has one is told to stop as soon as a client has to wait that could use it.
 
-use std::collections::{HashMap, VecDeque};
+use std::future::pending;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
+
+use queue::{Bounds, Joined, Queue, Rank};
 
 /// The turns of one host. Clones share them.
 #[derive(Clone)]
@@ -30,22 +35,20 @@ pub(crate) struct Turn {
     _place: Place,
 }
 
+/// That a place is one for a spare turn. Clones are of the same place.
+#[derive(Clone)]
+pub(crate) struct Spare {
+    turns: Turns,
+    ticket: u64,
+    rank: watch::Receiver<Rank>,
+}
+
 impl Turns {
     /// Nobody runs yet. `total` may run at once, `per_origin` of them from one origin, both at
     /// least 1; `waiting` may wait beside those that run.
     pub(crate) fn new(total: usize, per_origin: usize, waiting: usize) -> Self {
-        Self(Arc::new(Mutex::new(Queue {
-            bounds: Bounds {
-                total,
-                per_origin,
-                waiting,
-            },
-            running: 0,
-            waiting: 0,
-            next_ticket: 0,
-            origins: HashMap::new(),
-            ready: VecDeque::new(),
-        })))
+        let bounds = Bounds::new(total, per_origin, waiting);
+        Self(Arc::new(Mutex::new(Queue::new(bounds))))
     }
 
     /// Joins the queue at once, as the last of that origin.
@@ -53,15 +56,8 @@ impl Turns {
     /// # Errors
     /// [`Full`] if it would have to wait and as many wait as may.
     pub(crate) fn enter(&self, origin: &str) -> Result<Waiting, Full> {
-        self.change(|queue| {
-            let is_full = queue.waiting >= queue.bounds.waiting && !queue.is_free(origin);
-            if is_full {
-                Err(Full)
-            } else {
-                Ok(queue.join(origin))
-            }
-        })
-        .map(|joined| self.waiting(joined))
+        let joined = self.change(|queue| queue.has_room(origin).then(|| queue.join(origin)));
+        joined.map(|joined| self.waiting(joined)).ok_or(Full)
     }
 
     /// Joins the queue, however many wait: for those whom somebody waits for that was let in
@@ -70,8 +66,23 @@ impl Turns {
         self.waiting(self.change(|queue| queue.join(origin)))
     }
 
-    fn waiting(&self, (origin, ticket, called): Joined) -> Waiting {
-        let place = self.place(origin, ticket);
+    /// Joins those who wait for a spare turn, as the last.
+    ///
+    /// # Errors
+    /// [`Full`] if as many wait for one as may.
+    pub(crate) fn enter_spare(&self, origin: &str) -> Result<(Waiting, Spare), Full> {
+        let (joined, rank) = self.change(|queue| queue.join_spare(origin)).ok_or(Full)?;
+        let spare = Spare {
+            turns: self.clone(),
+            ticket: joined.ticket,
+            rank,
+        };
+        Ok((self.waiting(joined), spare))
+    }
+
+    fn waiting(&self, joined: Joined) -> Waiting {
+        let place = self.place(joined.origin, joined.ticket);
+        let called = joined.called;
         Waiting { place, called }
     }
 
@@ -96,11 +107,15 @@ impl Turns {
     fn change<T>(&self, change: impl FnOnce(&mut Queue) -> T) -> T {
         let mut queue = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let changed = change(&mut queue);
-        let called = queue.call();
+        let (called, told) = (queue.call(), queue.tell());
         drop(queue);
         for waiter in called {
             // Who is not there to hear it drops its place, and that hands the turn on.
             let _ = waiter.send(());
+        }
+        for rank in told {
+            // One who became a client's meanwhile stays that.
+            rank.send_if_modified(|rank| rank.tell());
         }
         changed
     }
@@ -113,6 +128,35 @@ impl Waiting {
         // It cannot fail: the other end is dropped unused only when the place is.
         let _ = called.await;
         Turn { _place: place }
+    }
+}
+
+impl Spare {
+    /// From now on a client waits for it: it has a client's place, the last of its origin, or keeps
+    /// the turn that it has, whoever was told to stop.
+    pub(crate) fn promote(&self) {
+        let rank = self.turns.change(|queue| queue.promote(self.ticket));
+        if let Some(rank) = rank {
+            rank.send_replace(Rank::Client);
+        }
+    }
+
+    /// Until it is to stop, because a client has to wait.
+    pub(crate) async fn told(&self) {
+        self.becomes(Rank::Told).await;
+    }
+
+    /// Until it is a client's.
+    pub(crate) async fn promoted(&self) {
+        self.becomes(Rank::Client).await;
+    }
+
+    async fn becomes(&self, rank: Rank) {
+        let mut mine = self.rank.clone();
+        if mine.wait_for(|mine| *mine == rank).await.is_err() {
+            // It has no place any more, and changes no more.
+            pending::<()>().await;
+        }
     }
 }
 
@@ -133,145 +177,9 @@ impl Drop for Place {
     }
 }
 
-/// Whose queue, which ticket, and how it is told.
-type Joined = (Arc<str>, u64, oneshot::Receiver<()>);
-
-struct Queue {
-    bounds: Bounds,
-    running: usize,
-    waiting: usize,
-    next_ticket: u64,
-    /// Those of which somebody runs or waits.
-    origins: HashMap<Arc<str>, Origin>,
-    /// The origins that [`Origin::is_ready`], each once, in the order of their turns.
-    ready: VecDeque<Arc<str>>,
-}
-
-struct Bounds {
-    total: usize,
-    per_origin: usize,
-    waiting: usize,
-}
-
-#[derive(Default)]
-struct Origin {
-    running: usize,
-    /// In ascending order of tickets.
-    queue: VecDeque<Waiter>,
-}
-
-struct Waiter {
-    ticket: u64,
-    called: oneshot::Sender<()>,
-}
-
-impl Origin {
-    /// Somebody waits, and not because of the origin's own bound.
-    fn is_ready(&self, per_origin: usize) -> bool {
-        self.running < per_origin && !self.queue.is_empty()
-    }
-}
-
-impl Queue {
-    /// Whether somebody more of that origin may run. Then nobody of it waits: [`Self::call`]
-    /// has called them all.
-    fn is_free(&self, origin: &str) -> bool {
-        let of_origin = self.origins.get(origin).map_or(0, |origin| origin.running);
-        self.running < self.bounds.total && of_origin < self.bounds.per_origin
-    }
-
-    fn join(&mut self, origin: &str) -> Joined {
-        let (sender, called) = oneshot::channel();
-        let (origin, ticket) = self.ticket(origin);
-        self.waiting += 1;
-        self.of_origin(&origin, |origin| {
-            origin.queue.push_back(Waiter {
-                ticket,
-                called: sender,
-            });
-        });
-        (origin, ticket, called)
-    }
-
-    fn take(&mut self, origin: &str) -> Option<(Arc<str>, u64)> {
-        if !self.is_free(origin) {
-            return None;
-        }
-        let (origin, ticket) = self.ticket(origin);
-        self.running += 1;
-        self.of_origin(&origin, |origin| origin.running += 1);
-        Some((origin, ticket))
-    }
-
-    /// Gives a place up. Gives back who waited there, to be dropped when the lock is free.
-    fn leave(&mut self, origin: &Arc<str>, ticket: u64) -> Option<Waiter> {
-        let left = self.of_origin(origin, |origin| {
-            match origin.queue.binary_search_by_key(&ticket, |w| w.ticket) {
-                Ok(index) => origin.queue.remove(index),
-                Err(_) => {
-                    origin.running -= 1;
-                    None
-                }
-            }
-        });
-        match left {
-            Some(_) => self.waiting -= 1,
-            None => self.running -= 1,
-        }
-        left
-    }
-
-    /// Lets run who may, and gives back whom to tell.
-    fn call(&mut self) -> Vec<oneshot::Sender<()>> {
-        let mut called = Vec::new();
-        while self.running < self.bounds.total {
-            let Some(name) = self.ready.pop_front() else {
-                break;
-            };
-            let Some(origin) = self.origins.get_mut(&name) else {
-                continue;
-            };
-            if let Some(waiter) = origin.queue.pop_front() {
-                origin.running += 1;
-                self.running += 1;
-                self.waiting -= 1;
-                called.push(waiter.called);
-            }
-            if origin.is_ready(self.bounds.per_origin) {
-                self.ready.push_back(name);
-            }
-        }
-        called
-    }
-
-    fn ticket(&mut self, origin: &str) -> (Arc<str>, u64) {
-        let ticket = self.next_ticket;
-        self.next_ticket += 1;
-        let known = self.origins.get_key_value(origin);
-        let name = known.map_or_else(|| Arc::from(origin), |(name, _)| name.clone());
-        (name, ticket)
-    }
-
-    /// Changes an origin. It is ready after it or not, and forgotten if nothing is left of it.
-    fn of_origin<T>(&mut self, name: &Arc<str>, change: impl FnOnce(&mut Origin) -> T) -> T {
-        let per_origin = self.bounds.per_origin;
-        let origin = self.origins.entry(name.clone()).or_default();
-        let was_ready = origin.is_ready(per_origin);
-        let changed = change(origin);
-        let is_ready = origin.is_ready(per_origin);
-        if origin.running == 0 && origin.queue.is_empty() {
-            self.origins.remove(name);
-        }
-        match (was_ready, is_ready) {
-            (false, true) => self.ready.push_back(name.clone()),
-            (true, false) => self.ready.retain(|ready| ready != name),
-            _ => {}
-        }
-        changed
-    }
-}
-
 #[cfg(test)]
 mod model;
+mod queue;
+mod spares;
 #[cfg(test)]
 mod tests;

@@ -14,7 +14,7 @@ mod respond;
 mod upload;
 
 use bindings::exports::ledge::edge::blobs::{
-    Descriptor, Error, Field, Guest, Ingested, Keeping, Outcome, Range, Served, Source,
+    Descriptor, Error, Field, Guest, Ingested, Keeping, Outcome, Prefetched, Range, Served, Source,
 };
 use bindings::wasi::http::types::Response;
 use fetch::Fetched;
@@ -66,6 +66,7 @@ impl Guest for Provider {
                 response: respond::with(&object, &ranges, fields)?,
                 what: object.descriptor(&digest),
                 outcome: Outcome::Hit,
+                shown: false,
                 origin: None,
                 origin_fields: Vec::new(),
             });
@@ -79,9 +80,18 @@ impl Guest for Provider {
             response,
             what: object.descriptor(&digest),
             outcome: Outcome::Started,
+            shown: true,
             origin: Some(0),
             origin_fields,
         })
+    }
+
+    async fn prefetch(
+        _want: Descriptor,
+        _source: Source,
+        _keep: Keeping,
+    ) -> Result<Prefetched, Error> {
+        Err(Error::Unsupported)
     }
 
     async fn ingest(

@@ -3,7 +3,7 @@ use std::os::unix::ffi::OsStringExt;
 use std::time::Duration;
 
 use bytesize::ByteSize;
-use ledge_config::{Abandoned, Flags, LogFormat, Provenance, Ranges};
+use ledge_config::{Abandoned, Flags, LogFormat, Prefetch, Provenance, Ranges};
 
 use crate::Given;
 
@@ -87,6 +87,7 @@ fn every_scalar_has_an_environment_twin() {
         .variable("LEDGE_TRANSFER_ABANDONED", "16%")
         .variable("LEDGE_TRANSFER_RANGES", "17MiB")
         .variable("LEDGE_TRANSFER_LEFTOVERS", "18h")
+        .variable("LEDGE_TRANSFER_PREFETCH", "small")
         .variable("LEDGE_LIMITS_INSTANCE_MEMORY", "7MiB")
         .variable("LEDGE_LIMITS_INSTANCES", "8")
         .variable("LEDGE_LIMITS_REQUEST_TIMEOUT", "9s")
@@ -118,6 +119,7 @@ fn every_scalar_has_an_environment_twin() {
     let up_to = Ranges::WholeUpTo(ByteSize::mib(17));
     assert_eq!(config.transfer.ranges.value, up_to);
     assert_eq!(config.transfer.leftovers.as_secs(), 18 * 60 * 60);
+    assert_eq!(config.transfer.prefetch.value, Prefetch::Small);
     assert_eq!(config.limits.instance_memory.as_u64(), 7 << 20);
     assert_eq!(config.limits.instances.value, 8);
     assert_eq!(config.limits.request_timeout.as_secs(), 9);

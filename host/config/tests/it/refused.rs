@@ -80,7 +80,7 @@ proptest! {
     #[test]
     fn garbage_in_its_place_never_panics(
         section in "server|store|limits|transfer|log|rules|upstreams|upstreams.\"a\"|x",
-        key in "[a-z_]{1,8}|listen|drain|path|memory|bandwidth|abandoned|ranges|leftovers|filter|url|endpoints|aliases|password|fresh|freshness|client_no_cache|negative|password_file|password_env|token|token_env|docker_config|credential_helper|ca_file|client_key|proxy|no_proxy",
+        key in "[a-z_]{1,8}|listen|drain|path|memory|bandwidth|abandoned|prefetch|ranges|leftovers|filter|url|endpoints|aliases|password|fresh|freshness|client_no_cache|negative|password_file|password_env|token|token_env|docker_config|credential_helper|ca_file|client_key|proxy|no_proxy",
         value in any::<String>(),
         list in any::<bool>(),
     ) {

@@ -53,6 +53,7 @@ upstream_idle_timeout = "30s" # default
 abandoned = "50%" # environment LEDGE_TRANSFER_ABANDONED
 ranges = "whole" # default
 leftovers = "1day" # default
+prefetch = "off" # default
 
 [log]
 format = "text" # default
@@ -65,6 +66,7 @@ username = "me" # FILE:7
 password = "***" # FILE:8
 access = "shared" # default
 trusted_hosts = ["auth.docker.io"] # built in
+prefetch = "off" # default
 fresh = "1m" # FILE:9
 stale_while_revalidate = "0s" # default
 stale_if_error = "30days" # default
@@ -76,6 +78,7 @@ endpoints = ["http://10.0.0.5:5000"] # FILE:11
 aliases = [] # default
 access = "public" # default
 trusted_hosts = ["auth.example"] # FILE:12
+prefetch = "off" # default
 fresh = "10m" # default
 stale_while_revalidate = "30s" # FILE:13
 stale_if_error = "30days" # default
@@ -120,6 +123,7 @@ fn what_is_shown_reads_back() {
          [[upstreams.\"ghcr.io\".freshness]]\nfresh = \"0s\"\n[upstreams.\"quay.io\"]",
         "rules = [{name = \"a\", action = \"allow\", repository = \"a/*\"}, {name = \"b\", action = \"deny\", tag = \"*\"}]",
         "[transfer]\nabandoned = \"stop\"\nranges = 0\nleftovers = \"0s\"",
+        "[transfer]\nprefetch = \"all\"\n[upstreams.\"ghcr.io\"]\n[upstreams.\"quay.io\"]\nprefetch = \"small\"",
         "[upstreams.\"ghcr.io\"]\nusername = \"me\"\npassword_file = \"a \\\"b\"\nca_file = [\"c\", \"d\"]",
         "[upstreams.\"ghcr.io\"]\nusername = \"me\"\npassword_env = \"A_1\"\nca_file = \"c\"",
         "[upstreams.\"ghcr.io\"]\ntoken = \"t\"\nproxy = \"http://proxy.lan:3128\"",

@@ -1,3 +1,4 @@
+use ledge_config::Prefetch;
 use ledge_core::config::{Access, Registry};
 use proptest::prelude::{ProptestConfig, any, prop_assert, proptest};
 
@@ -95,6 +96,28 @@ fn a_built_in_one_keeps_what_is_not_said() {
     assert_eq!(registry.default_upstream.as_deref(), Some("docker.io"));
     // Another endpoint has another token service.
     assert!(docker.trusted_hosts.is_empty());
+}
+
+#[test]
+fn each_may_be_prefetched_otherwise_than_all() {
+    let config = Given::file(
+        "[transfer]\nprefetch = \"small\"\n[upstreams.\"ghcr.io\"]\n\
+         [upstreams.\"quay.io\"]\nprefetch = \"all\"\n[upstreams.\"gcr.io\"]\nprefetch = \"off\"\n",
+    )
+    .loaded();
+    let found: Vec<_> = config.registry().upstreams;
+    let found: Vec<_> = found
+        .iter()
+        .map(|u| (u.name.as_str(), u.prefetch))
+        .collect();
+    let expected = [
+        ("gcr.io", Prefetch::Off),
+        ("ghcr.io", Prefetch::Small),
+        ("quay.io", Prefetch::All),
+    ];
+    assert_eq!(found, expected);
+    let of_all = &config.upstreams[1].prefetch.provenance;
+    assert_eq!(*of_all, config.transfer.prefetch.provenance);
 }
 
 #[test]

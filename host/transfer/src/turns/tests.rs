@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-use super::{Full, Turn, Turns, Waiting};
+use super::spares::WAITING;
+use super::{Full, Spare, Turn, Turns, Waiting};
 
 /// Somebody who waits, as a future that a test polls when it likes.
 pub(super) type Calling = Pin<Box<dyn Future<Output = Turn>>>;
@@ -28,7 +29,14 @@ pub(super) fn called(waiting: &mut Calling) -> Option<Turn> {
 /// Nobody runs, nobody waits, and nothing is left of any origin.
 pub(super) fn is_empty(turns: &Turns) -> bool {
     let queue = turns.0.lock().unwrap_or_else(PoisonError::into_inner);
-    queue.running == 0 && queue.waiting == 0 && queue.origins.is_empty() && queue.ready.is_empty()
+    queue.is_empty()
+}
+
+/// Whether it was told to stop.
+pub(super) fn is_told(spare: &Spare) -> bool {
+    let told = pin!(spare.told());
+    told.poll(&mut Context::from_waker(Waker::noop()))
+        .is_ready()
 }
 
 fn enter(turns: &Turns, origin: &str) -> Calling {
@@ -152,6 +160,113 @@ fn whoever_leaves_in_the_middle_takes_nothing_along() {
     drop(running);
     assert!(called(&mut second).is_some());
     drop(second);
+    assert!(is_empty(&turns));
+}
+
+fn enter_spare(turns: &Turns, origin: &str) -> (Calling, Spare) {
+    let (waiting, spare) = turns.enter_spare(origin).expect("a place");
+    (calling(waiting), spare)
+}
+
+#[test]
+fn a_spare_turn_is_given_while_no_client_waits() {
+    let turns = Turns::new(2, 1, 16);
+    let client = called(&mut enter(&turns, "a")).expect("a turn");
+    let mut second = enter(&turns, "a");
+    assert!(called(&mut second).is_none());
+    // A turn is free that the client cannot use; it is a client all the same.
+    let (mut spare, _) = enter_spare(&turns, "b");
+    assert!(called(&mut spare).is_none());
+    drop(client);
+    let second = called(&mut second).expect("a turn");
+    let turn = called(&mut spare).expect("a turn");
+    drop((second, turn));
+    assert!(is_empty(&turns));
+}
+
+#[test]
+fn spare_turns_are_half_of_all_and_half_of_an_origin_s() {
+    let turns = Turns::new(8, 4, 16);
+    let mut spares: Vec<_> = ["a", "a", "a", "b", "b", "c"]
+        .map(|origin| enter_spare(&turns, origin).0)
+        .into();
+    let running: Vec<_> = spares.iter_mut().map(called).collect();
+    let given: Vec<_> = running.iter().map(Option::is_some).collect();
+    assert_eq!(given, [true, true, false, true, true, false]);
+}
+
+#[test]
+fn the_youngest_is_told_to_stop_when_a_client_has_to_wait() {
+    let turns = Turns::new(4, 4, 16);
+    let (mut old, first) = enter_spare(&turns, "a");
+    let (mut young, second) = enter_spare(&turns, "b");
+    let (old, young) = (called(&mut old), called(&mut young));
+    let _clients = ["c", "c"].map(|origin| called(&mut enter(&turns, origin)).expect("a turn"));
+    assert!(!is_told(&first) && !is_told(&second));
+    let mut waiting = enter(&turns, "d");
+    assert!(called(&mut waiting).is_none());
+    assert!(!is_told(&first) && is_told(&second));
+    drop(young);
+    assert!(called(&mut waiting).is_some());
+    assert!(!is_told(&first), "nobody waits any more");
+    drop(old);
+}
+
+#[test]
+fn where_an_origin_is_at_its_bound_one_of_its_own_is_told() {
+    let turns = Turns::new(8, 2, 16);
+    let (mut of_a, first) = enter_spare(&turns, "a");
+    let (mut of_b, second) = enter_spare(&turns, "b");
+    let _turns = (called(&mut of_a), called(&mut of_b));
+    let _client = called(&mut enter(&turns, "a")).expect("a turn");
+    let mut waiting = enter(&turns, "a");
+    assert!(called(&mut waiting).is_none());
+    assert!(is_told(&first) && !is_told(&second));
+}
+
+#[test]
+fn a_spare_turn_that_became_a_client_s_stays() {
+    let turns = Turns::new(4, 4, 16);
+    let spares = ["a", "a"].map(|origin| enter_spare(&turns, origin));
+    let [(mut old, first), (mut young, second)] = spares;
+    let _turns = (called(&mut old), called(&mut young));
+    let _clients = ["b", "b"].map(|origin| called(&mut enter(&turns, origin)).expect("a turn"));
+    let mut waiting = enter(&turns, "c");
+    assert!(called(&mut waiting).is_none());
+    assert!(is_told(&second) && !is_told(&first));
+    second.promote();
+    assert!(!is_told(&second) && is_told(&first), "another one stops");
+    first.promote();
+    assert!(!is_told(&first));
+}
+
+#[test]
+fn who_becomes_a_client_while_it_waits_is_the_last_of_its_origin() {
+    let turns = Turns::new(1, 1, 1);
+    let running = called(&mut enter(&turns, "a")).expect("a turn");
+    let (mut spare, rank) = enter_spare(&turns, "a");
+    let mut client = enter(&turns, "a");
+    // As many wait as may; it is let in all the same.
+    rank.promote();
+    assert_eq!(turns.enter("a").err(), Some(Full));
+    assert!(called(&mut spare).is_none() && called(&mut client).is_none());
+    drop(running);
+    assert!(called(&mut spare).is_none());
+    drop(called(&mut client).expect("a turn"));
+    drop(called(&mut spare).expect("a turn"));
+    assert!(is_empty(&turns));
+}
+
+#[test]
+fn so_many_wait_for_spare_turns_and_no_more() {
+    let turns = Turns::new(1, 1, 0);
+    let running = called(&mut enter(&turns, "a")).expect("a turn");
+    let mut waiting: Vec<_> = (0..WAITING).map(|_| enter_spare(&turns, "a")).collect();
+    assert!(turns.enter_spare("b").is_err());
+    drop(waiting.pop());
+    let last = turns.enter_spare("b");
+    assert!(last.is_ok() && turns.enter_spare("b").is_err());
+    drop((running, waiting, last));
     assert!(is_empty(&turns));
 }
 

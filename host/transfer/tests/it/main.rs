@@ -12,6 +12,7 @@ mod lazy;
 mod limits;
 mod model;
 mod origin;
+mod prefetch;
 mod ranges;
 mod restart;
 mod resume;

@@ -98,6 +98,14 @@ pub(super) const TABLE: &[(&str, &str)] = &[
         "FILE:2:13: transfer.abandoned: expected a string, found integer",
     ),
     (
+        "[transfer]\nprefetch = \"1MiB\"",
+        "FILE:2:12: transfer.prefetch: \"1MiB\" is neither \"off\" nor \"small\" nor \"all\"",
+    ),
+    (
+        "[upstreams.\"ghcr.io\"]\nprefetch = true",
+        "FILE:2:12: upstreams.\"ghcr.io\".prefetch: expected a string, found boolean",
+    ),
+    (
         "[transfer]\nranges = \"part\"",
         "FILE:2:10: transfer.ranges: \"part\" is neither \"whole\" nor a size\n  \
          hint: write a size with its unit, as in \"64MiB\", or \"whole\"",
