@@ -31,7 +31,7 @@ pub(crate) async fn answer(ask: &Ask<'_>, digest: &Digest) -> Result<Response, F
         let shown = grant.filter(|grant| grant.ground == Ground::Shown && grant.size.is_some());
         return match shown {
             Some(grant) => head_answer(ask, digest, grant.size, Way::Known),
-            None => head(ask, digest).await,
+            None => Box::pin(head(ask, digest)).await,
         };
     }
     let object = Object::Blob(digest.clone());
@@ -52,7 +52,7 @@ pub(crate) async fn answer(ask: &Ask<'_>, digest: &Digest) -> Result<Response, F
             flight::follow(&bytes)?;
             match get(ask, digest, 0).await? {
                 Some(response) => Ok(response),
-                None => Ok(fill(ask, digest).await?.response),
+                None => Ok(Box::pin(fill(ask, digest)).await?.response),
             }
         }
     }

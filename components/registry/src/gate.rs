@@ -59,7 +59,7 @@ pub(crate) async fn enter(ask: &Ask<'_>, wanted: impl FnOnce() -> Wanted) -> Res
     let path = wanted.path(&ask.repository);
     let flight = key::admission_flight(ask.upstream, client, &path);
     let asked = flight::once(flight, async || {
-        let admission = knock(ask, client, &wanted).await?;
+        let admission = Box::pin(knock(ask, client, &wanted)).await?;
         records::set(Label::Volatile, &key, &admission.encode()).await;
         Ok(admission.encode())
     });
@@ -92,7 +92,7 @@ pub(crate) async fn enter_base(
         return verdict(upstream, known);
     }
     let asked = flight::once(key.clone(), async || {
-        let admission = knock_at_base(upstream, client, via).await?;
+        let admission = Box::pin(knock_at_base(upstream, client, via)).await?;
         records::set(Label::Volatile, &key, &admission.encode()).await;
         Ok(admission.encode())
     });

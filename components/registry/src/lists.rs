@@ -53,7 +53,7 @@ pub(crate) async fn get(
     // Who led kept it, unless it is very long.
     let followed = Way::Asked.of(part);
     let Some(record) = read(&key).await else {
-        let json = gather().await?;
+        let json = Box::pin(gather()).await?;
         return Ok(Listed {
             json,
             way: followed,
