@@ -36,7 +36,6 @@ mod pace;
 mod plan;
 mod renew;
 mod reply;
-mod room;
 mod run;
 mod source;
 mod start;
