@@ -67,6 +67,22 @@ async fn five_hundred_pulls_at_its_expiry_ask_once() -> Result<()> {
 
 /// PEERS 20: no tag is pinned for ever, and those that move are asked for more often.
 #[tokio::test]
+async fn each_repository_is_fresh_for_as_long_as_its_rule_says() -> Result<()> {
+    let image = images::small(619)?;
+    let rule = "[[upstreams.\"docker.io\".freshness]]\nrepository = \"team/**\"\nfresh = \"0s\"";
+    let (origin, ledge) = start(&image, &[rule]).await?;
+    origin.put("team/a/b", "v1", &image);
+    for path in [manifest("v1"), "/v2/team/a/b/manifests/v1".to_owned()] {
+        for _ in 0..3 {
+            is(&ledge.get(&path).fetch().await?, image.root())?;
+        }
+    }
+    assert_eq!(origin.count(&Method::HEAD, REPOSITORY), 0);
+    assert_eq!(origin.count(&Method::HEAD, "team/a/b"), 2);
+    Ok(())
+}
+
+#[tokio::test]
 async fn each_tag_is_fresh_for_as_long_as_its_rule_says() -> Result<()> {
     let image = images::small(602)?;
     let rule = "[[upstreams.\"docker.io\".freshness]]\ntag = \"late*\"\nfresh = \"0s\"";

@@ -4,6 +4,7 @@ mod abandoned;
 mod ahead;
 mod answers;
 mod bad_input;
+mod bounded;
 mod clients;
 mod coalescing;
 mod composition;

@@ -11,6 +11,7 @@ pub mod clients;
 pub mod config;
 pub mod demo;
 pub mod digest;
+pub mod disk;
 pub mod ending;
 pub mod files;
 pub mod gate;

@@ -132,6 +132,23 @@ pub enum Fault {
     /// No choice of what to fetch before it is asked for.
     #[error("{0} is neither \"off\" nor \"small\" nor \"all\"")]
     Prefetch(Quoted),
+    /// No bound of the store.
+    #[error("{0} is neither a size nor a percentage nor \"none\"")]
+    MaxSize(Quoted),
+    /// A bound of the store that nobody means.
+    #[error("{given} is less than {least}")]
+    SmallStore {
+        /// What was given.
+        given: Quoted,
+        /// The least that is taken.
+        least: String,
+    },
+    /// No space to keep free.
+    #[error("{0} is neither a size nor a percentage nor \"auto\"")]
+    MinFree(Quoted),
+    /// No age.
+    #[error("{0} is neither a duration nor \"none\"")]
+    MaxAge(Quoted),
     /// No number.
     #[error("{0} is not a whole number")]
     Number(Quoted),
@@ -301,6 +318,13 @@ impl Fault {
             Self::Bandwidth { .. } => {
                 r#"write a size with its unit, as in "10MiB", or "0" for no limit"#
             }
+            Self::MaxSize(_) | Self::SmallStore { .. } => {
+                r#"write a size with its unit, as in "100GiB", a part of the file system, as in "80%", or "none""#
+            }
+            Self::MinFree(_) => {
+                r#"write a size with its unit, as in "20GiB", a part of the file system, as in "5%", or "auto""#
+            }
+            Self::MaxAge(_) => r#"write a number and a unit, as in "30d" or "12h", or "none""#,
             Self::Abandoned(_) => r#"a percentage is written from "1%" to "99%""#,
             Self::Ranges(_) => r#"write a size with its unit, as in "64MiB", or "whole""#,
             Self::Listen(_) => {

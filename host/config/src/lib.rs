@@ -22,6 +22,7 @@ mod load;
 mod log;
 mod name;
 mod provenance;
+mod room;
 mod rules;
 mod setting;
 mod show;
@@ -43,6 +44,7 @@ pub use ledge_core::config::Secret;
 pub use log::{LogFilter, LogFormat};
 pub use name::Endpoint;
 pub use provenance::{FilePlace, Provenance, Sourced};
+pub use room::{Amount, MaxAge, MaxSize, MinFree};
 pub use transfer::{Abandoned, Percent, Prefetch, Ranges};
 pub use types::{
     Config, Freshness, FreshnessRule, Limits, Log, Rights, Rule, Server, Store, Transfer, Upstream,

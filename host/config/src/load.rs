@@ -134,9 +134,15 @@ fn server(section: &mut Section<'_>, layers: &mut Layers<'_>) -> Option<Server> 
 fn store(section: &mut Section<'_>, layers: &mut Layers<'_>) -> Option<Store> {
     let path = layers.setting(section, &setting::STORE_PATH);
     let memory = layers.setting(section, &setting::STORE_MEMORY);
+    let max_size = layers.setting(section, &setting::MAX_SIZE);
+    let min_free = layers.setting(section, &setting::MIN_FREE);
+    let max_age = layers.setting(section, &setting::MAX_AGE);
     Some(Store {
         path: path?,
         memory: memory?,
+        max_size: max_size?,
+        min_free: min_free?,
+        max_age: max_age?,
     })
 }
 

@@ -11,6 +11,7 @@ use crate::environment::Surroundings;
 use crate::error::Fault;
 use crate::flags::Flags;
 use crate::log::{LogFilter, LogFormat};
+use crate::room::{MaxAge, MaxSize, MinFree};
 use crate::transfer::{Abandoned, Prefetch, Ranges};
 
 /// One setting.
@@ -132,6 +133,27 @@ pub(crate) static STORE_MEMORY: Setting<ByteSize> = Setting {
     name: &Name::new("store", "memory", "LEDGE_STORE_MEMORY"),
     default: |_| Ok(ByteSize::mib(64)),
     bounds: Some((ByteSize::b(0), ByteSize::tib(1))),
+};
+
+/// What the disk has room for is the operator's to say; `min_free` keeps it from filling up.
+pub(crate) static MAX_SIZE: Setting<MaxSize> = Setting {
+    name: &Name::new("store", "max_size", "LEDGE_STORE_MAX_SIZE"),
+    default: |_| Ok(MaxSize::None),
+    bounds: None,
+};
+
+/// A tenth of the file system, and at most 10 GiB: no default fills a disk.
+pub(crate) static MIN_FREE: Setting<MinFree> = Setting {
+    name: &Name::new("store", "min_free", "LEDGE_STORE_MIN_FREE"),
+    default: |_| Ok(MinFree::Auto),
+    bounds: None,
+};
+
+/// What is cached costs nobody anything until its room is needed.
+pub(crate) static MAX_AGE: Setting<MaxAge> = Setting {
+    name: &Name::new("store", "max_age", "LEDGE_STORE_MAX_AGE"),
+    default: |_| Ok(MaxAge::None),
+    bounds: None,
 };
 
 /// A burst of a few hundred nodes that pull several layers each.
@@ -307,7 +329,7 @@ pub(crate) const ALLOWED: Duration =
 pub(crate) const ALLOWED_MOST: Duration = DAY;
 
 /// The names of all settings above, for hints.
-pub(crate) static NAMES: [&Name; 26] = [
+pub(crate) static NAMES: [&Name; 29] = [
     &DEFAULT_UPSTREAM,
     LISTEN.name,
     DRAIN.name,
@@ -317,6 +339,9 @@ pub(crate) static NAMES: [&Name; 26] = [
     ANSWERS.name,
     STORE_PATH.name,
     STORE_MEMORY.name,
+    MAX_SIZE.name,
+    MIN_FREE.name,
+    MAX_AGE.name,
     REQUESTS.name,
     TRANSFERS.name,
     TRANSFERS_PER_ORIGIN.name,

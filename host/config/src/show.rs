@@ -75,7 +75,10 @@ fn server(f: &mut fmt::Formatter<'_>, config: &Config) -> fmt::Result {
 fn store(f: &mut fmt::Formatter<'_>, config: &Config) -> fmt::Result {
     writeln!(f, "\n[store]")?;
     value(f, &setting::STORE_PATH, &config.store.path)?;
-    value(f, &setting::STORE_MEMORY, &config.store.memory)
+    value(f, &setting::STORE_MEMORY, &config.store.memory)?;
+    value(f, &setting::MAX_SIZE, &config.store.max_size)?;
+    value(f, &setting::MIN_FREE, &config.store.min_free)?;
+    value(f, &setting::MAX_AGE, &config.store.max_age)
 }
 
 fn limits(f: &mut fmt::Formatter<'_>, config: &Config) -> fmt::Result {

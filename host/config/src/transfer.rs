@@ -1,6 +1,8 @@
 //! How misses are fetched: what becomes of a transfer that nobody waits for, and what is fetched
 //! when only a range is wanted, or nothing yet.
 
+use std::fmt;
+
 use bytesize::ByteSize;
 pub use ledge_core::config::Prefetch;
 use toml::Value as Toml;
@@ -30,7 +32,7 @@ impl Percent {
     }
 
     /// Digits and a percent sign, nothing else.
-    fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let digits = text.strip_suffix('%')?;
         // Rust's own parser would take `+5` too; digits means digits.
         if !digits.bytes().all(|b| b.is_ascii_digit()) {
@@ -38,6 +40,12 @@ impl Percent {
         }
         let hundredths = digits.parse().ok()?;
         (1..=99).contains(&hundredths).then_some(Self(hundredths))
+    }
+}
+
+impl fmt::Display for Percent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}%", self.0)
     }
 }
 
@@ -58,7 +66,7 @@ impl Value for Abandoned {
         Toml::String(match self {
             Self::Keep => "keep".to_owned(),
             Self::Stop => "stop".to_owned(),
-            Self::KeepOver(percent) => format!("{}%", percent.0),
+            Self::KeepOver(percent) => percent.to_string(),
         })
     }
 }

@@ -16,6 +16,7 @@ use crate::credentials::Credentials;
 use crate::log::{LogFilter, LogFormat};
 use crate::name::Endpoint;
 use crate::provenance::Sourced;
+use crate::room::{MaxAge, MaxSize, MinFree};
 use crate::transfer::{Abandoned, Prefetch, Ranges};
 
 /// Everything that is configured.
@@ -67,6 +68,12 @@ pub struct Store {
     pub path: Sourced<PathBuf>,
     /// How many bytes of small objects are kept in memory beside the disk; 0 is none.
     pub memory: Sourced<ByteSize>,
+    /// What the whole directory may take of the disk.
+    pub max_size: Sourced<MaxSize>,
+    /// What is kept free on its file system.
+    pub min_free: Sourced<MinFree>,
+    /// How long an object is kept that nobody asks for.
+    pub max_age: Sourced<MaxAge>,
 }
 
 /// What a stranger can make Ledge use at most.

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use http::{Request, Response};
@@ -22,9 +22,9 @@ use ledge_store::{BlobStore, KeyValue, MemoryKv, RedbFile, StoreOptions, open_re
 use ledge_transfer::{Abandoned, Counts, Ranges, Retries, SEATS, TransferOptions, Transfers};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::task::{JoinSet, spawn_blocking};
-use tokio::time::sleep;
+use tokio::task::JoinSet;
 
+use crate::upkeep::{Sweeper, bounds, tell_usage};
 use crate::{component, connections, credentials, open_files, respond};
 
 /// The variable in which the registry component finds its configuration.
@@ -35,10 +35,6 @@ const VOLATILE_BYTES: u64 = 16 << 20;
 
 /// Header sets over this are answered 431; the largest seen from a client is about 20 KiB.
 const HEADER_BYTES: u32 = 64 * 1024;
-
-/// How often leftovers are swept. They are kept for a day, unless the operator says otherwise, and
-/// listing their directory costs next to nothing.
-const SWEEP: Duration = Duration::from_secs(60 * 60);
 
 /// How many threads may wait for the disk beside those of transfers: tokio's own default.
 const DISK_THREADS: usize = 512;
@@ -85,6 +81,8 @@ pub(crate) fn run(config: &Config) -> Result<()> {
         .records
         .flush()
         .context("cannot write the last records")?;
+    // The next start need not look at every object.
+    mirror.store.close();
     // Transfers that no client waits for are not waited for: their partial files are taken up or swept later.
     runtime.shutdown_background();
     Ok(())
@@ -139,6 +137,7 @@ impl Mirror {
             path: path.clone(),
             memory: config.store.memory.as_u64(),
             leftovers: config.transfer.leftovers.value,
+            bounds: bounds(config),
         })?;
         let records = open_redb(&path.join("kv.redb"))?;
         let engine = Engine::new(engine_options(config))?;
@@ -183,10 +182,11 @@ impl Mirror {
         let options = server_options(config);
         // Ends with this function.
         let mut beside = JoinSet::new();
-        beside.spawn(sweep(self.store.clone()));
+        beside.spawn(Sweeper::new(config, &self.store, &self.records).run());
         let summary = ledge_server::run(listener, handler, options, signals.any()).await;
         component.close();
         tell(&transfers.counts());
+        tell_usage(&self.store);
         Ok(summary)
     }
 
@@ -212,18 +212,6 @@ impl Mirror {
             variables: credentials::offer(variables, config, &ways.credentials),
             client,
         })
-    }
-}
-
-/// Sweeps leftovers as long as it is polled; the start has done it once.
-async fn sweep(store: BlobStore) {
-    loop {
-        sleep(SWEEP).await;
-        let store = store.clone();
-        let swept = spawn_blocking(move || store.sweep(SystemTime::now())).await;
-        if let Ok(Err(error)) = swept {
-            tracing::warn!(%error, "cannot remove what transfers have left");
-        }
     }
 }
 

@@ -7,6 +7,7 @@ use http::{HeaderMap, Request};
 use http_body_util::BodyExt;
 use ledge_core::digest::Digest;
 use ledge_core::range::ByteRange;
+use ledge_store::{Class as KeptAs, Keeping as Kept};
 use ledge_transfer::{
     Answer, FillError, Outcome as Outcome_, RETRY_AFTER, Refusal as Refusal_, Source as Origins,
     Transfers, Want,
@@ -17,8 +18,8 @@ use wasmtime_wasi_http::p3;
 use wasmtime_wasi_http::{WasiHttpCtxView, WasiHttpView};
 
 use crate::bindings::ledge::edge::blobs::{
-    Descriptor, Error, Host, HostUpload, HostUploadWithStore, HostWithStore, Ingested, Keeping,
-    Outcome, Prefetched, Range, Refusal, Served, Source,
+    Class, Descriptor, Error, Host, HostUpload, HostUploadWithStore, HostWithStore, Ingested,
+    Keeping, Outcome, Prefetched, Range, Refusal, Served, Source,
 };
 use crate::instance::InstanceState;
 use crate::renew::Renewer;
@@ -113,12 +114,12 @@ impl HostWithStore<InstanceState> for HasBlobs {
         source: Source,
         ranges: Vec<Range>,
         fields: Fields,
-        _: Keeping,
+        keep: Keeping,
     ) -> Call<Served> {
         let Ok(want) = parse_want(&want) else {
             return Ok(Err(Error::InvalidDigest));
         };
-        let origins = match origins(state, source)? {
+        let origins = match origins(state, source, keep)? {
             Ok(origins) => origins,
             Err(error) => return Ok(Err(error)),
         };
@@ -133,12 +134,12 @@ impl HostWithStore<InstanceState> for HasBlobs {
         state: &State,
         want: Descriptor,
         source: Source,
-        _: Keeping,
+        keep: Keeping,
     ) -> Call<Prefetched> {
         let Ok(want) = parse_want(&want) else {
             return Ok(Err(Error::InvalidDigest));
         };
-        let origins = match origins(state, source)? {
+        let origins = match origins(state, source, keep)? {
             Ok(origins) => origins,
             Err(error) => return Ok(Err(error)),
         };
@@ -159,12 +160,12 @@ impl HostWithStore<InstanceState> for HasBlobs {
         want: Option<Descriptor>,
         source: Source,
         max: u32,
-        _: Keeping,
+        keep: Keeping,
     ) -> Call<Ingested> {
         let Ok(want) = want.as_ref().map(parse_want).transpose() else {
             return Ok(Err(Error::InvalidDigest));
         };
-        let origins = match origins(state, source)? {
+        let origins = match origins(state, source, keep)? {
             Ok(origins) => origins,
             Err(error) => return Ok(Err(error)),
         };
@@ -241,7 +242,7 @@ fn wanted(ranges: &[Range]) -> Vec<ByteRange> {
 }
 
 /// The guest's requests as the host sends them, and its way to make them again.
-fn origins(state: &State, source: Source) -> Call<Origins> {
+fn origins(state: &State, source: Source, keep: Keeping) -> Call<Origins> {
     if source.ticket.len() > TICKET_BYTES {
         return Ok(Err(Error::Other("the ticket is too long".to_owned())));
     }
@@ -253,8 +254,20 @@ fn origins(state: &State, source: Source) -> Call<Origins> {
         Ok(Ok(Origins {
             origins,
             renew: Some(renew),
+            keep: kept(keep),
         }))
     })
+}
+
+fn kept(keep: Keeping) -> Kept {
+    Kept {
+        class: match keep.class {
+            Class::Cached => KeptAs::Cached,
+            Class::Hosted => KeptAs::Hosted,
+            Class::Pinned => KeptAs::Pinned,
+        },
+        priority: keep.priority,
+    }
 }
 
 /// A guest's request as the host sends it. Its body is dropped: a source's are bodiless.

@@ -10,18 +10,24 @@
 //!
 //! [`KeyValueStore`] is the port for records; [`open_redb`] and [`MemoryKv`] are its adapters.
 //!
+//! The store is bounded ([`Bounds`]): room for what comes is made by evicting what is used least,
+//! whatever it is. What is being read is left alone.
+//!
 //! What is absent on purpose: eviction by name or kind (this room does not know what a manifest
-//! is), expiry of records (an expiry is part of the value), and any network.
+//! is), and any network.
 
 mod blob;
 mod directory;
+mod evict;
 mod kv;
+mod minutes;
 
 pub use blob::{
-    BlobStore, Leftover, Object, ObjectBody, OpenError, Partial, StoreError, StoreOptions,
-    read_window,
+    BlobStore, Leftover, Object, ObjectBody, OpenError, OpenFile, Partial, StoreError,
+    StoreOptions, read_window,
 };
+pub use evict::{Amount, Bounds, Class, Keeping, Usage};
 pub use kv::{
-    KeyValue, KeyValueStore, KvError, MAX_KEY, MAX_VALUE, MemoryKv, OpenKvError, RedbFile,
-    open_redb,
+    KeyValue, KeyValueStore, KvError, MAX_KEY, MAX_VALUE, MemoryKv, OpenKvError, RecordBounds,
+    RedbFile, open_redb,
 };

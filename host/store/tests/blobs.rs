@@ -12,7 +12,7 @@ use bytes::Bytes;
 use http_body::Body;
 use http_body_util::BodyExt;
 use ledge_core::digest::Digest;
-use ledge_store::{BlobStore, Object, OpenError, StoreError, StoreOptions};
+use ledge_store::{BlobStore, Bounds, Keeping, Object, OpenError, StoreError, StoreOptions};
 use proptest::prelude::*;
 use tempfile::TempDir;
 
@@ -24,6 +24,7 @@ fn open(path: &Path, memory: u64) -> Result<BlobStore, OpenError> {
         path,
         memory,
         leftovers: Duration::ZERO,
+        bounds: Bounds::NONE,
     })
 }
 
@@ -67,7 +68,7 @@ fn commit_as(store: &BlobStore, digest: &Digest, bytes: &[u8]) -> Object {
     for (chunk, at) in bytes.chunks(100_000).zip((0..).step_by(100_000)) {
         partial.write_at(chunk, at).expect("written");
     }
-    let committed = partial.commit(digest, bytes.len() as u64);
+    let committed = partial.commit(digest, bytes.len() as u64, Keeping::default());
     committed.expect("committed")
 }
 
@@ -142,7 +143,7 @@ async fn a_store_is_found_again() {
         "kept"
     );
     let text = fs::read(dir.path().join("store/format")).expect("there");
-    assert_eq!(text, b"1\n");
+    assert_eq!(text, b"2\n");
 }
 
 #[tokio::test]

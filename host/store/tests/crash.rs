@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use ledge_core::digest::Digest;
-use ledge_store::{BlobStore, OpenError, StoreOptions, open_redb};
+use ledge_store::{Amount, BlobStore, Bounds, Keeping, OpenError, StoreOptions, open_redb};
 
 const DIGEST: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 /// The hash of a mark. The store does not hash, so any will do.
@@ -18,8 +18,10 @@ fn main() {
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         [_, "hold-store", path] => hold_store(Path::new(path)),
         [_, "write-records", path, first] => write_records(Path::new(path), first),
+        [_, "fill-and-evict", path, first] => fill_and_evict(Path::new(path), first),
         _ => {
             a_killed_owner_is_no_obstacle();
+            a_kill_while_it_evicts_leaves_whole_objects_within_the_bound();
             flushed_records_survive_a_kill();
             println!("crash tests: ok");
         }
@@ -47,10 +49,15 @@ fn kill_after(mut child: Child, count: usize) -> String {
 }
 
 fn open(path: &Path) -> Result<BlobStore, OpenError> {
+    open_bounded(path, Bounds::NONE)
+}
+
+fn open_bounded(path: &Path, bounds: Bounds) -> Result<BlobStore, OpenError> {
     BlobStore::open(&StoreOptions {
         path: path.to_owned(),
         memory: 0,
         leftovers: Duration::from_secs(3600),
+        bounds,
     })
 }
 
@@ -61,7 +68,9 @@ fn hold_store(path: &Path) {
     let mut whole = store.begin(&digest).expect("a partial");
     whole.write_at(b"whole", 0).expect("written");
     whole.mark(5, MARK).expect("marked");
-    whole.commit(&digest, 5).expect("committed");
+    whole
+        .commit(&digest, 5, Keeping::default())
+        .expect("committed");
     let mut half = store.begin(&half_digest()).expect("a partial");
     half.write_at(&[7; 100_000], 0).expect("written");
     half.mark(60_000, MARK).expect("marked");
@@ -130,6 +139,70 @@ fn half_digest() -> Digest {
 
 fn unmarked_digest() -> Digest {
     Digest::from_sha256(&[2; 32])
+}
+
+/// What a store takes that evicts at every other object, and how large those are.
+const BOUND: u64 = 4 << 20;
+const OBJECT: usize = 300_000;
+
+const BOUNDS: Bounds = Bounds {
+    max_size: Some(Amount::Bytes(BOUND)),
+    ..Bounds::NONE
+};
+
+fn numbered(number: u32) -> (Digest, Vec<u8>) {
+    let mut name = [0; 32];
+    name[..4].copy_from_slice(&number.wrapping_mul(0x9E37_79B9).to_be_bytes());
+    (Digest::from_sha256(&name), vec![number as u8; OBJECT])
+}
+
+/// The child: commits one object after the other, and says so, for ever.
+fn fill_and_evict(path: &Path, first: &str) {
+    let store = open_bounded(path, BOUNDS).expect("a store");
+    let first: u32 = first.parse().expect("a number");
+    for number in first.. {
+        let (digest, bytes) = numbered(number);
+        let partial = store.begin(&digest).expect("a partial");
+        partial.reserve(OBJECT as u64).expect("room");
+        partial.write_at(&bytes, 0).expect("written");
+        let committed = partial.commit(&digest, OBJECT as u64, Keeping::default());
+        committed.expect("committed");
+        say(&number.to_string());
+    }
+}
+
+fn a_kill_while_it_evicts_leaves_whole_objects_within_the_bound() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("store");
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let mut next = 0;
+    for round in 1..=6 {
+        let child = start(&[
+            "fill-and-evict",
+            path.to_str().expect("text"),
+            &next.to_string(),
+        ]);
+        let said: u32 = kill_after(child, 15 + 7 * round).parse().expect("a number");
+        let store = open_bounded(&path, BOUNDS).expect("free again");
+        let mut found = 0;
+        // The one that was not said may be there.
+        for number in 0..=said + 1 {
+            let (digest, bytes) = numbered(number);
+            let object = runtime.block_on(store.find(&digest)).expect("answered");
+            let Some(object) = object else {
+                assert_ne!(number, said, "round {round}: it was committed last");
+                continue;
+            };
+            let read = runtime.block_on(object.bytes(u64::MAX)).expect("read");
+            assert!(read == bytes, "round {round}: other bytes of {number}");
+            found += 1;
+        }
+        assert!(
+            found * OBJECT as u64 <= BOUND,
+            "round {round}: {found} objects"
+        );
+        next = said + 2;
+    }
 }
 
 /// The child: sets two records a round that belong together, flushes, and says so, for ever.

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use ledge_store::{BlobStore, OpenError, StoreOptions};
+use ledge_store::{BlobStore, Bounds, OpenError, StoreOptions};
 
 const LONGEST: Duration = Duration::from_secs(3600);
 
@@ -13,6 +13,7 @@ fn open(path: &Path) -> Result<BlobStore, OpenError> {
         path: path.to_owned(),
         memory: 0,
         leftovers: LONGEST,
+        bounds: Bounds::NONE,
     })
 }
 
@@ -32,8 +33,8 @@ fn a_store_is_made_with_all_above_it() {
         .map(|entry| entry.expect("a name").file_name())
         .collect();
     names.sort();
-    assert_eq!(names, ["blobs", "format", "lock", "partial"]);
-    assert_eq!(fs::read(path.join("format")).expect("there"), b"1\n");
+    assert_eq!(names, ["blobs", "format", "index.redb", "lock", "partial"]);
+    assert_eq!(fs::read(path.join("format")).expect("there"), b"2\n");
     let probes = fs::read_dir(path.join("blobs")).expect("there").count();
     assert_eq!(probes, 0);
 }
@@ -93,11 +94,11 @@ fn other_formats_are_refused_and_left_alone() {
     drop(open(dir.path()).expect("a store"));
     let left = dir.path().join("partial/scratch.7");
     fs::write(&left, b"half").expect("written");
-    let newer = "the store DIR has format 2, and this version of ledge knows no format above 1; run the newer version, or name another directory";
+    let newer = "the store DIR has format 3, and this version of ledge knows no format above 2; run the newer version, or name another directory";
     let none = "DIR/format does not say which format the store has; name another directory, or empty this one";
     let long = "1".repeat(1 << 20);
     let table = [
-        ("2\n", newer),
+        ("3\n", newer),
         ("", none),
         ("one\n", none),
         ("-1\n", none),

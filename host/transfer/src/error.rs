@@ -85,7 +85,7 @@ impl From<FetchError> for FillError {
 impl From<StoreError> for FillError {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::NoSpace { .. } => Self::NoSpace,
+            StoreError::NoSpace { .. } | StoreError::NoRoom { .. } => Self::NoSpace,
             StoreError::TooLarge { max, .. } => Self::TooLarge(max),
             other => Self::Store(other.to_string()),
         }

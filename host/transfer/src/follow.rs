@@ -1,7 +1,6 @@
 //! The body of a response that follows a running transfer.
 
 use std::fmt;
-use std::fs::File;
 use std::io;
 use std::ops::Range;
 use std::pin::Pin;
@@ -11,7 +10,7 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use ledge_core::digest::Digest;
-use ledge_store::read_window;
+use ledge_store::{OpenFile, read_window};
 use tokio::sync::watch;
 
 use crate::counts::Counters;
@@ -29,7 +28,7 @@ pub(crate) struct Followed {
     pub(crate) progress: watch::Receiver<Progress>,
     pub(crate) counters: Arc<Counters>,
     /// None if the disk has no room for it.
-    pub(crate) file: Option<Arc<File>>,
+    pub(crate) file: Option<Arc<OpenFile>>,
     /// The object's size, if it is known.
     pub(crate) size: Option<u64>,
 }

@@ -1,12 +1,11 @@
 //! Where a transfer's bytes go: what an earlier one left, or a new file, and room for it.
 
 use ledge_core::digest::Digest;
-use ledge_store::{Object, Partial, StoreError};
+use ledge_store::{Keeping, Object, Partial, StoreError};
 use tokio::task::spawn_blocking;
 
 use crate::error::FillError;
 use crate::hash::Hasher;
-use crate::room::Reserved;
 use crate::transfers::Inner;
 use crate::writer::take_up;
 
@@ -18,11 +17,8 @@ pub(crate) struct Left {
     pub(crate) hashed: u64,
 }
 
-/// A file, and how much its disk still takes.
-pub(crate) struct Site {
-    partial: Partial,
-    free: u64,
-}
+/// A file, for which no room is promised yet.
+pub(crate) struct Site(Partial);
 
 impl Left {
     /// Looks for it, and hashes it. Whatever goes wrong, a new file does as well.
@@ -54,11 +50,12 @@ impl Left {
 impl Left {
     /// Stores it, if nothing is missing: the last transfer was ended between its last byte
     /// and its commit. Else it is given back; also if the disk does not take it.
-    pub(crate) async fn finish(self, digest: &Digest) -> Result<Object, Self> {
+    pub(crate) async fn finish(self, digest: &Digest, keep: Keeping) -> Result<Object, Self> {
         match self.partial {
             Some(partial) if self.hasher.digest() == *digest => {
                 let (of, size) = (digest.clone(), self.hashed);
-                let committed = blocking(move || partial.commit(&of, size)).await;
+                let commit = move || partial.commit(&of, size, keep);
+                let committed = blocking(commit).await;
                 committed.map_err(|error| {
                     tracing::warn!(%digest, %error, "what was there cannot be stored");
                     Self::none(digest)
@@ -85,34 +82,29 @@ impl Site {
         left: Option<Partial>,
     ) -> Result<Self, FillError> {
         let (store, digest) = (inner.store.clone(), digest.clone());
-        let chosen = blocking(move || {
-            let free = store.free_space()?;
-            let partial = left.map_or_else(|| store.begin(&digest), Ok)?;
-            Ok(Self { partial, free })
-        });
-        chosen.await
+        let chosen = blocking(move || left.map_or_else(|| store.begin(&digest), Ok));
+        chosen.await.map(Self)
     }
 
-    /// The file, with a promise of `need` more bytes. Without it, what there was is left to
-    /// the next try.
-    pub(crate) async fn reserve(
-        self,
-        inner: &Inner,
-        need: u64,
-    ) -> Result<(Partial, Reserved), FillError> {
-        match inner.room.reserve(self.free, need) {
-            Some(reserved) => Ok((self.partial, reserved)),
-            None => {
-                self.leave().await;
-                Err(FillError::NoSpace)
+    /// The file, with room for `need` more bytes: others are evicted for it. Without it, what there was
+    /// is left to the next try.
+    pub(crate) async fn reserve(self, need: u64) -> Result<Partial, FillError> {
+        let Self(partial) = self;
+        let reserved = blocking(move || match partial.reserve(need) {
+            Ok(()) => Ok(partial),
+            Err(error) => {
+                partial.keep();
+                Err(error)
             }
-        }
+        });
+        reserved.await
     }
 
     /// Leaves what there was to the next try; a file with nothing in it is removed.
     pub(crate) async fn leave(self) {
+        let Self(partial) = self;
         let left = blocking(move || {
-            self.partial.keep();
+            partial.keep();
             Ok(())
         });
         if let Err(error) = left.await {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use ledge_core::digest::{Algorithm, Digest};
-use ledge_store::StoreError;
+use ledge_store::{Keeping, StoreError};
 
 use crate::error::FillError;
 use crate::hash::Hasher;
@@ -28,11 +28,12 @@ impl Transfers {
         if let Some(stored) = self.stored(want.as_ref()).await? {
             return Ok(stored);
         }
+        let keep = source.keep;
         let known = want.as_ref().map(|want| &want.digest);
         let suspects = known.and_then(|digest| self.0.suspects.get(digest));
         let supply = self.0.supply(source, &suspects.unwrap_or_default());
         let supply = Arc::new(supply);
-        let taken = self.take(want.as_ref(), supply.clone(), max).await;
+        let taken = self.take(want.as_ref(), supply.clone(), max, keep).await;
         if let (Err(FillError::Mismatch(_)), Some(digest)) = (&taken, known) {
             self.0.suspect(digest, &supply);
         }
@@ -45,6 +46,7 @@ impl Transfers {
         want: Option<&Want>,
         supply: Arc<Supply>,
         max: u32,
+        keep: Keeping,
     ) -> Result<Ingested, FillError> {
         let opened = supply.open(Portion::Whole, |_| true).await?;
         let headers = opened.headers.clone();
@@ -60,7 +62,7 @@ impl Transfers {
         let bytes = collect(stream, end, max).await?;
         let size = bytes.len() as u64;
         let digest = verify(&bytes, want)?;
-        self.keep(bytes, digest.clone()).await?;
+        self.keep(bytes, digest.clone(), keep).await?;
         Ok(Ingested {
             digest,
             size,
@@ -81,15 +83,21 @@ impl Transfers {
     }
 
     /// Stores it. On a full disk it is held in memory, if it is small enough for that.
-    async fn keep(&self, bytes: Bytes, digest: Digest) -> Result<(), FillError> {
+    async fn keep(&self, bytes: Bytes, digest: Digest, keep: Keeping) -> Result<(), FillError> {
         let store = self.store().clone();
         let commit = move || {
             let committed = store.scratch().and_then(|partial| {
+                let size = bytes.len() as u64;
+                partial.reserve(size)?;
                 partial.write_at(&bytes, 0)?;
-                partial.commit(&digest, bytes.len() as u64).map(drop)
+                partial.commit(&digest, size, keep).map(drop)
             });
             match committed {
-                Err(StoreError::NoSpace { .. }) if store.hold(&digest, &bytes) => Ok(()),
+                Err(StoreError::NoSpace { .. } | StoreError::NoRoom { .. })
+                    if store.hold(&digest, &bytes) =>
+                {
+                    Ok(())
+                }
                 committed => committed,
             }
         };

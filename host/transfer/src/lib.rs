@@ -39,7 +39,6 @@ mod plan;
 mod prefetch;
 mod renew;
 mod reply;
-mod room;
 mod run;
 mod source;
 mod start;

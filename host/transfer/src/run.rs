@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ledge_core::range::ByteRange;
+use ledge_store::Keeping;
 use tokio::sync::mpsc;
 
 use crate::courier::{Load, fill_gaps};
@@ -34,6 +35,7 @@ pub(crate) struct Job {
     pub(crate) inner: Arc<Inner>,
     pub(crate) want: Want,
     pub(crate) supply: Arc<Supply>,
+    pub(crate) keep: Keeping,
     /// What the caller who starts it wants, if that is one range or starts with one.
     pub(crate) range: Option<ByteRange>,
     pub(crate) transfer: Arc<Transfer>,
@@ -51,11 +53,13 @@ impl Job {
     ) -> (Self, mpsc::Receiver<Range<u64>>) {
         let (transfer, asks) = Transfer::new(source.question());
         let suspects = inner.suspects.get(&want.digest).unwrap_or_default();
+        let keep = source.keep;
         let supply = inner.supply(source, &suspects);
         let job = Self {
             inner: inner.clone(),
             want,
             supply: Arc::new(supply),
+            keep,
             range: ranges.first().copied(),
             transfer,
             spare: None,

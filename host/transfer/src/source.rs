@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use http::header::AUTHORIZATION;
 use http::{HeaderValue, Request, Uri};
+use ledge_store::Keeping;
 
 use crate::renew::Renew;
 
@@ -15,6 +16,8 @@ pub struct Source {
     pub origins: Vec<Request<()>>,
     /// Asked for a fresh request when credentials or a URL expire in mid-transfer.
     pub renew: Option<Arc<dyn Renew>>,
+    /// How the object is kept, if it comes from here.
+    pub keep: Keeping,
 }
 
 /// What a source asks, and as whom. An origin's no to one question is none to another: a

@@ -1,11 +1,10 @@
 //! How a transfer starts: what was left is taken up, the origin asked, a file found.
 
-use std::fs::File;
 use std::ops::Range;
 use std::sync::Arc;
 
 use ledge_core::range::ByteRange;
-use ledge_store::Partial;
+use ledge_store::{OpenFile, Partial};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::task::{JoinSet, spawn_blocking};
 
@@ -17,7 +16,6 @@ use crate::hash::Hasher;
 use crate::opened::Opened;
 use crate::plan::{Plan, piece_end};
 use crate::reply::accepts_ranges;
-use crate::room::Reserved;
 use crate::run::Job;
 use crate::stream::OriginStream;
 use crate::supply::Portion;
@@ -40,7 +38,6 @@ struct Start {
 /// The file that the bytes go to.
 struct Desk {
     partial: Partial,
-    reserved: Reserved,
     /// Taken by who may wait for readers, and so for long.
     seat: Option<OwnedSemaphorePermit>,
     hasher: Hasher,
@@ -59,7 +56,11 @@ impl Job {
         }
         self.inner.counters.started.one();
         let digest = &self.want.digest;
-        let left = match Left::find(&self.inner, digest).await.finish(digest).await {
+        let left = match Left::find(&self.inner, digest)
+            .await
+            .finish(digest, self.keep)
+            .await
+        {
             Ok(object) => {
                 self.inner.counters.stored.one();
                 return Ok(Stage::Stored(object));
@@ -82,14 +83,13 @@ impl Job {
             }
         };
         let place = match site {
-            Ok(site) => site.reserve(&self.inner, start.need(hashed)).await,
+            Ok(site) => site.reserve(start.need(hashed)).await,
             Err(error) => Err(error),
         };
         match place {
-            Ok((partial, reserved)) => {
+            Ok(partial) => {
                 let desk = Desk {
                     partial,
-                    reserved,
                     seat,
                     hasher,
                     hashed,
@@ -173,7 +173,7 @@ impl Job {
             hasher: desk.hasher,
             hashed: desk.hashed,
             transfer: transfer.clone(),
-            reserved: desk.reserved,
+            keep: self.keep,
         };
         let seat = desk.seat;
         let mut crew = Crew {
@@ -202,7 +202,7 @@ impl Job {
     }
 
     /// The origin's header is in: followers may answer.
-    fn publish(&self, start: &Start, file: Option<&Arc<File>>, prefix: u64) {
+    fn publish(&self, start: &Start, file: Option<&Arc<OpenFile>>, prefix: u64) {
         let head = Head {
             size: start.size,
             headers: Arc::new(start.opened.headers.clone()),

@@ -1,12 +1,11 @@
 //! One running transfer: what its followers see of it, and what they may ask of it.
 
-use std::fs::File;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use http::HeaderMap;
-use ledge_store::Object;
+use ledge_store::{Object, OpenFile};
 use rangemap::RangeSet;
 use tokio::sync::{Notify, mpsc, watch};
 
@@ -37,7 +36,7 @@ pub(crate) struct Head {
     /// Which of the source's requests was answered.
     pub(crate) origin: usize,
     /// The partial file, from which followers read; none if there is no room for it.
-    pub(crate) file: Option<Arc<File>>,
+    pub(crate) file: Option<Arc<OpenFile>>,
 }
 
 /// How far a transfer is.

@@ -19,7 +19,6 @@ use crate::error::FillError;
 use crate::follow::Followed;
 use crate::options::TransferOptions;
 use crate::pace::Paces;
-use crate::room::Room;
 use crate::run::Job;
 use crate::source::Source;
 use crate::supply::Supply;
@@ -59,7 +58,6 @@ pub(crate) struct Inner {
     pub(crate) counters: Arc<Counters>,
     pub(crate) turns: Turns,
     pub(crate) paces: Paces,
-    pub(crate) room: Room,
     /// Who brought wrong bytes of what: asked last the next time.
     pub(crate) suspects: Cache<Digest, Vec<String>>,
     /// For transfers that bring only ranges.
@@ -118,7 +116,6 @@ impl Transfers {
             counters: Arc::default(),
             turns: Turns::new(options.running, options.running_per_origin, options.waiting),
             paces: Paces::new(options.bandwidth, options.bandwidth_per_origin),
-            room: Room::default(),
             suspects: Cache::builder()
                 .max_capacity(SUSPECTS)
                 .time_to_live(SUSPECTED_FOR)

@@ -8,13 +8,12 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use ledge_core::digest::Digest;
-use ledge_store::{Object, Partial, StoreError};
+use ledge_store::{Keeping, Object, Partial, StoreError};
 use rangemap::RangeSet;
 use tokio::sync::mpsc;
 
 use crate::error::FillError;
 use crate::hash::Hasher;
-use crate::room::Reserved;
 use crate::transfer::{Stage, Transfer};
 
 /// How many of the origin's frames may wait for the disk. Frames are some tens of
@@ -69,7 +68,7 @@ pub(crate) struct Writer {
     pub(crate) hasher: Hasher,
     pub(crate) hashed: u64,
     pub(crate) transfer: Arc<Transfer>,
-    pub(crate) reserved: Reserved,
+    pub(crate) keep: Keeping,
 }
 
 impl Writer {
@@ -130,7 +129,6 @@ impl Writer {
             if result.is_err() {
                 break;
             }
-            self.reserved.used(bytes.len() as u64);
             present.insert(at..end);
             spans.push(at..end);
         }
@@ -188,7 +186,7 @@ impl Writer {
         }
         self.transfer.enter(Stage::Verified);
         let (hasher, hashed) = (self.hasher, self.hashed);
-        let committed = self.partial.commit(&self.digest, hashed);
+        let committed = self.partial.commit(&self.digest, hashed, self.keep);
         committed.map_err(|error| full(error, hasher, hashed))
     }
 

@@ -25,6 +25,8 @@ pub enum Metric {
     FastRatio,
     /// The most of RssAnon + RssShmem that all processes of a server had.
     PeakMib,
+    /// The most that a store took of the disk, by its bound.
+    DiskRatio,
     /// 1 if the client got the right bytes.
     Right,
     /// 1 if the right bytes were stored.
@@ -59,6 +61,7 @@ impl Metric {
             Self::TimeRatioToDirect => ("time_ratio_to_direct", "ratio", 4),
             Self::FastRatio => ("fast_ratio", "ratio", 4),
             Self::PeakMib => ("peak_mib", "MiB", 1),
+            Self::DiskRatio => ("disk_ratio", "ratio", 4),
             Self::Right => ("right", "0/1", 0),
             Self::StoredRight => ("stored_right", "0/1", 0),
             Self::StoredWrong => ("stored_wrong", "0/1", 0),

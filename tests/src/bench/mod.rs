@@ -6,6 +6,7 @@ use anyhow::Result;
 use clap::ValueEnum;
 
 pub mod board;
+pub mod bounded;
 pub mod coalesce;
 pub mod cold;
 pub mod crowd;
@@ -48,6 +49,8 @@ pub enum Suite {
     Faults,
     /// A thousand clients, one cold blob, no slow link: only if it is named, for it takes minutes.
     Soak,
+    /// What a store of 1 GiB takes of the disk while 10 GiB pass through it: only if it is named.
+    Bounded,
 }
 
 /// How it is measured.
@@ -104,6 +107,7 @@ impl Suite {
             Self::Cold => cold::run(options).await?,
             Self::SlowReaders => slow_readers::run(options).await?,
             Self::Soak => soak::run(options).await?,
+            Self::Bounded => bounded::run().await?,
             Self::Faults => return faults::run(options).await,
         };
         Ok(Outcome {

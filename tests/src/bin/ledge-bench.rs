@@ -20,13 +20,13 @@ struct Command {
 
 #[derive(Debug, Args)]
 struct Bench {
-    /// What to measure; all of it but `soak` if nothing is named.
+    /// What to measure; all of it but `soak` and `bounded` if nothing is named.
     #[arg(value_enum)]
     cases: Vec<Suite>,
     /// Print one JSON object a line, and the tables to standard error.
     #[arg(long)]
     json: bool,
-    /// How often every case is measured; `coalesce` takes at most 3 rounds, and others than Ledge one; `soak` takes one.
+    /// How often every case is measured; `coalesce` takes at most 3 rounds, and others than Ledge one; `soak` and `bounded` take one.
     #[arg(long, default_value_t = 5, value_parser = value_parser!(u32).range(1..))]
     rounds: u32,
     /// Seconds a case, server and round of `warm`.
@@ -105,11 +105,13 @@ async fn bench(bench: Bench) -> Result<()> {
     Ok(())
 }
 
-/// Without what is named twice; `coalesce` has the ranges in it, and `soak` must be named.
+/// Without what is named twice; `coalesce` has the ranges in it, and `soak` and `bounded` must be named.
 fn suites(named: Vec<Suite>) -> Vec<Suite> {
     let all = if named.is_empty() {
         let variants = Suite::value_variants().iter().copied();
-        variants.filter(|suite| *suite != Suite::Soak).collect()
+        variants
+            .filter(|suite| !matches!(suite, Suite::Soak | Suite::Bounded))
+            .collect()
     } else {
         unique(named)
     };
@@ -176,6 +178,7 @@ mod tests {
         assert!(!suites(Vec::new()).contains(&Suite::CoalesceRanges));
         assert!(suites(Vec::new()).contains(&Suite::Warm));
         assert!(!suites(Vec::new()).contains(&Suite::Soak));
+        assert!(!suites(Vec::new()).contains(&Suite::Bounded));
         assert_eq!(suites(vec![Suite::Soak]), [Suite::Soak]);
     }
 }

@@ -2,12 +2,13 @@ use proptest::prelude::{ProptestConfig, any, prop_assert, proptest};
 
 use crate::Given;
 
+mod store;
 mod table;
 
 /// Each row: a file, and what is said of it.
 #[test]
 fn words_of_refusal() {
-    for (file, said) in table::TABLE {
+    for (file, said) in table::TABLE.iter().chain(store::TABLE) {
         assert_eq!(Given::file(file).refused(), *said, "of:\n{file}");
     }
 }

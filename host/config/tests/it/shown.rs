@@ -35,6 +35,9 @@ answers = "32MiB" # default
 [store]
 path = "/data/ledge" # default
 memory = "1MiB" # FILE:5
+max_size = "none" # default
+min_free = "auto" # default
+max_age = "none" # default
 
 [limits]
 requests = 7 # environment LEDGE_LIMITS_REQUESTS

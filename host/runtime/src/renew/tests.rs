@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use ledge_origin::{Client, ClientOptions, EgressRules, UpstreamEgress};
-use ledge_store::{BlobStore, KeyValue, MemoryKv, StoreOptions};
+use ledge_store::{BlobStore, Bounds, KeyValue, MemoryKv, StoreOptions};
 use ledge_transfer::{Abandoned, Ranges, Retries, Source, TransferOptions, Transfers};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -137,6 +137,7 @@ fn capabilities(directory: &TempDir, url: &str) -> Capabilities {
         path: directory.path().to_owned(),
         memory: 0,
         leftovers: Duration::ZERO,
+        bounds: Bounds::NONE,
     });
     let rules = EgressRules::new(vec![UpstreamEgress {
         name: "example.org".to_owned(),
@@ -201,6 +202,7 @@ async fn a_ticket_becomes_a_request_with_a_fresh_token() {
         let source = Source {
             origins: vec![request],
             renew: Some(source.clone()),
+            ..Source::default()
         };
         assert!(!format!("{source:?}").contains("token-"), "{source:?}");
     }

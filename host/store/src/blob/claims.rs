@@ -7,7 +7,7 @@ use ledge_core::digest::Digest;
 
 /// The digests whose partials live in this process. The store's lock keeps other processes out.
 #[derive(Default)]
-pub(super) struct Claims(Shared);
+pub(crate) struct Claims(Shared);
 
 type Shared = Arc<Mutex<HashSet<Digest>>>;
 
@@ -28,9 +28,15 @@ impl Claims {
 
     /// Does `work` on the files of a digest that nobody has; none if somebody does. Who wants
     /// the claim meanwhile waits, and is not told that somebody has it.
-    pub(super) fn unless_taken<T>(&self, digest: &Digest, work: impl FnOnce() -> T) -> Option<T> {
+    pub(crate) fn unless_taken<T>(&self, digest: &Digest, work: impl FnOnce() -> T) -> Option<T> {
         let all = lock(&self.0);
         (!all.contains(digest)).then(work)
+    }
+}
+
+impl Claim {
+    pub(super) fn digest(&self) -> &Digest {
+        &self.digest
     }
 }
 

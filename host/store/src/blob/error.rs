@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use ledge_core::digest::Digest;
 
+use crate::kv::OpenKvError;
+
 /// Why a store cannot be opened. Each text names the path and what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
@@ -62,6 +64,12 @@ pub enum OpenError {
         /// What was to be written.
         path: PathBuf,
     },
+    /// The index of the objects cannot be used.
+    #[error(transparent)]
+    Index(#[from] OpenKvError),
+    /// The thread that keeps the store in order cannot be started.
+    #[error("cannot start the thread that keeps the store in order: {0}")]
+    Thread(#[source] io::Error),
     /// Any other answer of the operating system.
     #[error("the store cannot use {}: {cause}; mend that, or name another directory", path.display())]
     Io {
@@ -94,6 +102,12 @@ pub enum StoreError {
     NoSpace {
         /// What was to be written.
         path: PathBuf,
+    },
+    /// The store's bounds leave no room, whatever is evicted.
+    #[error("the bounds of the store leave no room for {need} bytes more")]
+    NoRoom {
+        /// What was to be written, in bytes.
+        need: u64,
     },
     /// A partial of this digest lives in this process already.
     #[error("{digest} is being written already")]
@@ -130,7 +144,7 @@ pub enum StoreError {
 
 impl StoreError {
     /// For `map_err`: the operating system's answer about `path`.
-    pub(super) fn at(path: &Path) -> impl FnOnce(io::Error) -> Self {
+    pub(crate) fn at(path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
         move |cause| match cause.kind() {
             ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Self::NoSpace { path },

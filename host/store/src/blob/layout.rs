@@ -7,11 +7,14 @@
 //! DIR/partial/sha256-abcdef…       the object on its way in; a restart may take it up again
 //! DIR/partial/sha256-abcdef….marks what its first bytes hash to: a line a mark
 //! DIR/partial/scratch.<number>     what has no digest yet; removed at the next start
+//! DIR/index.redb                   what is known of each object, and their sums
 //! ```
 //!
 //! Anything else in `partial/` is removed when the store is opened, and so are marks without their
 //! object, objects without marks, and those that nothing was written to for a long time. The latter
 //! are removed while it is open too.
+//!
+//! A store of format 1 has no index.
 //!
 //! `DIR/kv.redb` lies beside them; that file is the key-value store's own.
 
@@ -63,7 +66,7 @@ fn parse_digest(name: &str) -> Option<Digest> {
 }
 
 /// The paths of one store.
-pub(super) struct Layout {
+pub(crate) struct Layout {
     root: PathBuf,
     /// Directories that this process knows to be on the disk, not only in the kernel's memory.
     durable: Mutex<HashSet<PathBuf>>,
@@ -77,7 +80,7 @@ impl Layout {
         }
     }
 
-    pub(super) fn root(&self) -> &Path {
+    pub(crate) fn root(&self) -> &Path {
         &self.root
     }
 
@@ -89,8 +92,12 @@ impl Layout {
         self.root.join("lock")
     }
 
-    pub(super) fn blobs(&self) -> PathBuf {
+    pub(crate) fn blobs(&self) -> PathBuf {
         self.root.join("blobs")
+    }
+
+    pub(super) fn index(&self) -> PathBuf {
+        self.root.join("index.redb")
     }
 
     pub(super) fn partial(&self) -> PathBuf {
@@ -99,7 +106,7 @@ impl Layout {
 
     /// The file of a committed object. Two digits of fan-out keep directories small: a million
     /// objects are 4,000 names each.
-    pub(super) fn object(&self, digest: &Digest) -> PathBuf {
+    pub(crate) fn object(&self, digest: &Digest) -> PathBuf {
         self.shard(digest).join(digest.hex())
     }
 
@@ -112,14 +119,14 @@ impl Layout {
     }
 
     /// The file of an object on its way in.
-    pub(super) fn incoming(&self, digest: &Digest) -> PathBuf {
+    pub(crate) fn incoming(&self, digest: &Digest) -> PathBuf {
         let mut path = self.partial();
         path.push(format!("{}-{}", digest.algorithm(), digest.hex()));
         path
     }
 
     /// The marks of [`Layout::incoming`].
-    pub(super) fn marks(&self, digest: &Digest) -> PathBuf {
+    pub(crate) fn marks(&self, digest: &Digest) -> PathBuf {
         let mut path = self.incoming(digest);
         path.add_extension(MARKS);
         path

@@ -1,6 +1,6 @@
 //! What transfers that broke have left: taken up again, or removed.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, Metadata, OpenOptions};
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -8,10 +8,10 @@ use std::time::{Duration, SystemTime};
 
 use ledge_core::digest::Digest;
 
-use super::claims::Claims;
 use super::layout::{Incoming, Layout};
 use super::marks::Marks;
 use super::{Inner, OpenError, Partial, StoreError, found};
+use crate::evict::{Left, taken};
 
 /// What is left of a transfer that broke. Nothing of it is to be trusted: the caller hashes the
 /// bytes up to the last mark that agrees, and calls [`Partial::truncate`] there.
@@ -50,11 +50,11 @@ impl Leftover {
 /// As [`sweep`], while partials live: theirs are left alone, and so is what has no digest, which may
 /// be a scratch file.
 pub(super) fn sweep_unclaimed(
-    layout: &Layout,
-    claims: &Claims,
+    store: &Inner,
     longest: Duration,
     now: SystemTime,
 ) -> Result<(), StoreError> {
+    let layout = &store.layout;
     let partial = layout.partial();
     for entry in fs::read_dir(&partial).map_err(StoreError::at(&partial))? {
         let name = entry.map_err(StoreError::at(&partial))?.file_name();
@@ -65,13 +65,19 @@ pub(super) fn sweep_unclaimed(
         let (object, marks) = (layout.incoming(&digest), layout.marks(&digest));
         // All that is asked of the files is asked under the lock: a moment ago they may have been
         // somebody's.
-        let swept = claims.unless_taken(&digest, || {
-            sweep_object(&object, &marks, longest, now)?;
-            sweep_marks(&marks, &object)
+        let swept = store.claims.unless_taken(&digest, || {
+            let kept = sweep_object(&object, &marks, longest, now)?;
+            sweep_marks(&marks, &object)?;
+            let mut books = store.space.books();
+            books.take_up(&digest);
+            Ok(kept.and_then(|left| books.leave_behind(&digest, left)))
         });
-        swept
-            .unwrap_or(Ok(()))
+        let too_many = swept
+            .unwrap_or(Ok(None))
             .map_err(StoreError::at(&partial.join(&name)))?;
+        if let Some(oldest) = too_many {
+            store.drop_leftover(&oldest)?;
+        }
     }
     Ok(())
 }
@@ -81,36 +87,52 @@ fn length(file: &File) -> io::Result<u64> {
 }
 
 /// Removes from `partial/` what cannot be resumed, and what nothing was written to for longer than
-/// `longest` at the time `now`. For the start, when no partial lives.
-pub(super) fn sweep(layout: &Layout, longest: Duration, now: SystemTime) -> Result<(), OpenError> {
+/// `longest` at the time `now`. What is kept. For the start, when no partial lives.
+pub(super) fn sweep(
+    layout: &Layout,
+    longest: Duration,
+    now: SystemTime,
+) -> Result<Vec<(Digest, Left)>, OpenError> {
     let partial = layout.partial();
+    let mut left = Vec::new();
     for entry in fs::read_dir(&partial).map_err(OpenError::at(&partial))? {
         let entry = entry.map_err(OpenError::at(&partial))?;
         let path = entry.path();
         let swept = match Incoming::parse(&entry.file_name()) {
             Some(Incoming::Object(digest)) => {
-                sweep_object(&path, &layout.marks(&digest), longest, now)
+                let kept = sweep_object(&path, &layout.marks(&digest), longest, now);
+                kept.map(|kept| left.extend(kept.map(|kept| (digest, kept))))
             }
             Some(Incoming::Marks(digest)) => sweep_marks(&path, &layout.incoming(&digest)),
             None => remove(&path),
         };
         swept.map_err(OpenError::at(&path))?;
     }
-    Ok(())
+    Ok(left)
 }
 
-/// Without marks nothing tells how many of an object's bytes are right.
-fn sweep_object(path: &Path, marks: &Path, longest: Duration, now: SystemTime) -> io::Result<()> {
+/// Without marks nothing tells how many of an object's bytes are right. What is kept, and what
+/// that takes.
+fn sweep_object(
+    path: &Path,
+    marks: &Path,
+    longest: Duration,
+    now: SystemTime,
+) -> io::Result<Option<Left>> {
     let Some(about) = found(fs::symlink_metadata(path))? else {
-        return Ok(());
+        return Ok(None);
     };
+    let since = about.modified()?;
     // A time in the future is a clock that was set back.
-    let age = now.duration_since(about.modified()?).unwrap_or_default();
-    if about.is_file() && is_file(marks)? && age <= longest {
-        return Ok(());
+    let age = now.duration_since(since).unwrap_or_default();
+    let of_marks = found(fs::symlink_metadata(marks))?.filter(Metadata::is_file);
+    if let Some(marks) = of_marks.filter(|_| about.is_file() && age <= longest) {
+        let disk = taken(&about) + taken(&marks);
+        return Ok(Some(Left { disk, since }));
     }
     remove(path)?;
-    remove(marks)
+    remove(marks)?;
+    Ok(None)
 }
 
 fn sweep_marks(path: &Path, object: &Path) -> io::Result<()> {

@@ -18,6 +18,9 @@ use super::StoreError;
 /// bytes (SHA-256), or 7,000 of 150 (SHA-512).
 const MAX_FILE: u64 = 1 << 20;
 
+/// What file systems hand out at least.
+const PAGE: u64 = 4096;
+
 /// A place in the object, and the hash of the bytes before it.
 pub(super) type Mark = (u64, String);
 
@@ -57,6 +60,11 @@ impl Marks {
         marks.file = super::found(file).map_err(StoreError::at(&marks.path))?;
         let found = marks.cut(length)?;
         Ok((marks, found))
+    }
+
+    /// What the file takes, as far as it is known without asking.
+    pub(super) fn disk(&self) -> u64 {
+        self.end.next_multiple_of(PAGE)
     }
 
     pub(super) fn is_empty(&self) -> bool {

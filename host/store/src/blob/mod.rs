@@ -8,6 +8,7 @@ mod leftovers;
 mod marks;
 mod object;
 mod open;
+mod open_file;
 mod partial;
 mod tier;
 mod window;
@@ -16,6 +17,8 @@ pub use body::ObjectBody;
 pub use error::{OpenError, StoreError};
 pub use leftovers::Leftover;
 pub use object::Object;
+pub use open_file::OpenFile;
+pub(crate) use open_file::Readers;
 pub use partial::Partial;
 pub use window::read_window;
 
@@ -35,6 +38,8 @@ use layout::Layout;
 use object::ObjectFile;
 use tier::Tier;
 
+use crate::evict::{Bounds, Keeper, Space, Usage};
+
 /// What a store is opened with.
 #[derive(Clone, Debug)]
 pub struct StoreOptions {
@@ -45,19 +50,29 @@ pub struct StoreOptions {
     /// How long a transfer that broke can be resumed: what nothing was written to for longer is
     /// removed when the store is opened, and by [`BlobStore::sweep`].
     pub leftovers: Duration,
+    /// How much it may take.
+    pub bounds: Bounds,
 }
 
-/// The objects of one directory. Clones share it; the last one that is dropped unlocks it.
+/// The objects of one directory. Clones share it; the last one that is dropped closes its index, and unlocks it.
 #[derive(Clone)]
-pub struct BlobStore(Arc<Inner>);
+pub struct BlobStore(Arc<Owner>);
 
-struct Inner {
-    layout: Layout,
-    tier: Tier,
+/// The store, and the thread that keeps it in order.
+struct Owner {
+    /// Dropped first, so that nobody works when the index is closed.
+    keeper: Option<Keeper>,
+    inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    pub(crate) layout: Layout,
+    pub(crate) tier: Tier,
+    pub(crate) space: Space,
     /// How long a leftover is kept.
     leftovers: Duration,
     /// Whose partials live.
-    claims: Claims,
+    pub(crate) claims: Claims,
     /// The next scratch file's number.
     number: AtomicU64,
     /// Locked; the store is this process's while it is open.
@@ -69,42 +84,54 @@ impl BlobStore {
     /// removes of an earlier process's unfinished objects those that cannot be resumed (for the
     /// others, see [`BlobStore::resume`]), and proves that it can be written.
     ///
+    /// Objects are not listed: the index knows how many there are, and what they take. After a process that did
+    /// not end well, and in a store of a format without one, a thread lists them meanwhile.
+    ///
     /// Blocking: for the start of the process.
     ///
     /// # Errors
     /// [`OpenError`]; each text names the path and the remedy.
     pub fn open(options: &StoreOptions) -> Result<Self, OpenError> {
         let layout = Layout::new(options.path.clone());
-        let lock = open::open(&layout, options.leftovers)?;
-        Ok(Self(Arc::new(Inner {
+        let opened = open::open(&layout, options)?;
+        let inner = Arc::new(Inner {
             layout,
             tier: Tier::new(options.memory),
+            space: opened.space,
             leftovers: options.leftovers,
             claims: Claims::default(),
             number: AtomicU64::new(0),
-            _lock: lock,
+            _lock: opened.lock,
+        });
+        let keeper = Keeper::start(inner.clone()).map_err(OpenError::Thread)?;
+        Ok(Self(Arc::new(Owner {
+            keeper: Some(keeper),
+            inner,
         })))
     }
 
     /// The object, if it is stored. Waits for nothing if it is in memory; a small one is in
-    /// memory afterwards.
+    /// memory afterwards. It counts as a use.
     ///
     /// # Errors
     /// [`StoreError::Io`] if its file is there and cannot be read.
     pub async fn find(&self, digest: &Digest) -> Result<Option<Object>, StoreError> {
-        if let Some(bytes) = self.0.tier.get(digest) {
+        let inner = &self.0.inner;
+        if let Some(bytes) = inner.tier.get(digest) {
+            inner.space.note_use(digest);
             return Ok(Some(Object::in_memory(bytes)));
         }
-        let (inner, digest) = (self.0.clone(), digest.clone());
+        let (inner, digest) = (inner.clone(), digest.clone());
         blocking(move || inner.load(&digest)).await
     }
 
     /// Holds a small object in memory alone, for as long as there is room: what is left to do when
     /// the disk is full. False if it is too large for that. The caller has verified it.
     pub fn hold(&self, digest: &Digest, bytes: &Bytes) -> bool {
-        let admitted = self.0.tier.admits(bytes.len() as u64);
+        let tier = &self.0.inner.tier;
+        let admitted = tier.admits(bytes.len() as u64);
         if admitted {
-            self.0.tier.insert(digest.clone(), bytes.clone());
+            tier.insert(digest.clone(), bytes.clone());
         }
         admitted
     }
@@ -114,12 +141,18 @@ impl BlobStore {
     /// # Errors
     /// [`StoreError::Io`] if the file system does not say.
     pub async fn stat(&self, digest: &Digest) -> Result<Option<u64>, StoreError> {
-        let path = self.0.layout.object(digest);
+        let path = self.0.inner.layout.object(digest);
         let on_disk = blocking(move || {
             let size = fs::metadata(&path).map(|about| about.len());
             found(size).map_err(StoreError::at(&path))
         });
-        let held = || self.0.tier.get(digest).map(|bytes| bytes.len() as u64);
+        let held = || {
+            self.0
+                .inner
+                .tier
+                .get(digest)
+                .map(|bytes| bytes.len() as u64)
+        };
         Ok(on_disk.await?.or_else(held))
     }
 
@@ -130,7 +163,7 @@ impl BlobStore {
     /// [`StoreError::Busy`] while another partial of this digest lives, [`StoreError::NoSpace`] on
     /// a full file system, [`StoreError::Io`] otherwise.
     pub fn begin(&self, digest: &Digest) -> Result<Partial, StoreError> {
-        Partial::begin(self.0.clone(), digest)
+        Partial::begin(self.0.inner.clone(), digest)
     }
 
     /// A new, empty file for bytes whose digest is not known yet, or is not worth resuming. There
@@ -139,7 +172,7 @@ impl BlobStore {
     /// # Errors
     /// [`StoreError::NoSpace`] on a full file system, [`StoreError::Io`] otherwise.
     pub fn scratch(&self) -> Result<Partial, StoreError> {
-        Partial::scratch(self.0.clone())
+        Partial::scratch(self.0.inner.clone())
     }
 
     /// What [`Partial::keep`] or a dead process left of the object, if it has a mark. Blocking.
@@ -148,7 +181,7 @@ impl BlobStore {
     /// [`StoreError::Busy`] while another partial of this digest lives, [`StoreError::Io`] if the
     /// files are there and cannot be used.
     pub fn resume(&self, digest: &Digest) -> Result<Option<Leftover>, StoreError> {
-        Leftover::open(self.0.clone(), digest)
+        Leftover::open(self.0.inner.clone(), digest)
     }
 
     /// Removes what transfers that broke have left, and nothing was written to for longer than
@@ -158,25 +191,23 @@ impl BlobStore {
     /// # Errors
     /// [`StoreError::Io`] for the first file that cannot be removed; others may be left then.
     pub fn sweep(&self, now: SystemTime) -> Result<(), StoreError> {
-        let Inner {
-            layout,
-            claims,
-            leftovers,
-            ..
-        } = &*self.0;
-        leftovers::sweep_unclaimed(layout, claims, *leftovers, now)
+        let inner = &self.0.inner;
+        leftovers::sweep_unclaimed(inner, inner.leftovers, now)?;
+        inner.expire(now)
     }
 
-    /// How many bytes the store's file system still takes from an unprivileged user. Quotas are
-    /// not seen. Blocking.
+    /// What it holds, and what that takes of the disk. Blocking.
     ///
     /// # Errors
     /// [`StoreError::Io`] if the file system does not say.
-    pub fn free_space(&self) -> Result<u64, StoreError> {
-        let root = self.0.layout.root();
-        let about =
-            rustix::fs::statvfs(root).map_err(|error| StoreError::at(root)(error.into()))?;
-        Ok(about.f_bavail.saturating_mul(about.f_frsize))
+    pub fn usage(&self) -> Result<Usage, StoreError> {
+        self.0.inner.usage()
+    }
+
+    /// Writes down what the index is to know, for a process that is about to end while others have
+    /// clones: the next start need not look at every object. The store can be used afterwards. Blocking.
+    pub fn close(&self) {
+        self.0.inner.close();
     }
 
     /// Removes the object; false if it was not stored. Who holds it goes on reading. After a
@@ -185,15 +216,22 @@ impl BlobStore {
     /// # Errors
     /// [`StoreError::Io`] if its file cannot be removed.
     pub async fn remove(&self, digest: &Digest) -> Result<bool, StoreError> {
-        let (inner, digest) = (self.0.clone(), digest.clone());
+        let (inner, digest) = (self.0.inner.clone(), digest.clone());
         blocking(move || inner.remove(&digest)).await
     }
 }
 
 impl fmt::Debug for BlobStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let root = self.0.layout.root();
+        let root = self.0.inner.layout.root();
         f.debug_tuple("BlobStore").field(&root).finish()
+    }
+}
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        drop(self.keeper.take());
+        self.inner.close();
     }
 }
 
@@ -211,12 +249,14 @@ impl Inner {
 
     fn load(&self, digest: &Digest) -> Result<Option<Object>, StoreError> {
         let path = self.layout.object(digest);
+        let reading = self.space.readers.enter(digest);
         let Some(file) = found(File::open(&path)).map_err(StoreError::at(&path))? else {
             return Ok(None);
         };
+        self.space.note_use(digest);
         let size = file.metadata().map_err(StoreError::at(&path))?.len();
         let file = ObjectFile {
-            file: Arc::new(file),
+            file: Arc::new(OpenFile::new(file, Some(reading))),
             path: path.into(),
         };
         if !self.tier.admits(size) {
@@ -230,18 +270,10 @@ impl Inner {
         }
         Ok(Some(Object::in_memory(bytes)))
     }
-
-    /// The file first: whoever fills the memory meanwhile sees that it is gone.
-    fn remove(&self, digest: &Digest) -> Result<bool, StoreError> {
-        let path = self.layout.object(digest);
-        let removed = found(fs::remove_file(&path)).map_err(StoreError::at(&path))?;
-        self.tier.remove(digest);
-        Ok(removed.is_some())
-    }
 }
 
 /// A file that is not there is an answer, no error.
-fn found<T>(result: io::Result<T>) -> io::Result<Option<T>> {
+pub(crate) fn found<T>(result: io::Result<T>) -> io::Result<Option<T>> {
     match result {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         result => result.map(Some),

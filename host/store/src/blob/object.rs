@@ -1,7 +1,6 @@
 //! A committed object, ready to be read.
 
 use std::fmt;
-use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
@@ -10,7 +9,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::{ObjectBody, StoreError, blocking};
+use super::{ObjectBody, OpenFile, StoreError, blocking};
 
 /// A committed object. It can be read for as long as it is held, also after it was removed.
 #[derive(Clone)]
@@ -28,7 +27,7 @@ enum Content {
 /// An open file that holds an object, and where it lies, for errors.
 #[derive(Clone)]
 pub(super) struct ObjectFile {
-    pub(super) file: Arc<File>,
+    pub(super) file: Arc<OpenFile>,
     pub(super) path: Arc<Path>,
 }
 

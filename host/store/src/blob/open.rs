@@ -3,14 +3,15 @@
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Write};
 use std::path::Path;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use super::layout::{Layout, OWN_NAMES};
-use super::{OpenError, leftovers};
+use super::{OpenError, StoreOptions, leftovers};
 use crate::directory;
+use crate::evict::{Bounds, Space};
 
 /// The version of the layout that this code writes and reads.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// The file of the version is a number and a line feed; more than this is something else.
 const MAX_FORMAT_FILE: u64 = 16;
@@ -19,19 +20,55 @@ const MAX_FORMAT_FILE: u64 = 16;
 /// an inode.
 const PROBE: [u8; 4096] = [0; 4096];
 
-/// Makes the store ready. The answer is the lock: the store is this process's until it is dropped
-/// or the process ends, however that happens. `longest` is how long a leftover is kept.
-pub(super) fn open(layout: &Layout, longest: Duration) -> Result<File, OpenError> {
+/// What a store is opened to.
+pub(super) struct Opened {
+    /// The store is this process's until it is dropped or the process ends, however that happens.
+    pub(super) lock: File,
+    pub(super) space: Space,
+}
+
+/// Makes the store ready.
+pub(super) fn open(layout: &Layout, options: &StoreOptions) -> Result<Opened, OpenError> {
     refuse_foreign(layout)?;
     make(layout, layout.root())?;
     let lock = take_lock(layout)?;
-    check_format(layout)?;
+    let found = check_format(layout)?;
     make(layout, &layout.blobs())?;
     make(layout, &layout.partial())?;
     // Before the probe: it makes room on a full file system.
-    leftovers::sweep(layout, longest, SystemTime::now())?;
+    let left = leftovers::sweep(layout, options.leftovers, SystemTime::now())?;
     probe(layout)?;
-    Ok(lock)
+    let space = open_space(layout, options.bounds)?;
+    left.into_iter().for_each(|(digest, left)| {
+        // Those that are too many go with the next sweep.
+        space.books().leave_behind(&digest, left);
+    });
+    look_at_shards(layout, &space)?;
+    if found.is_some_and(|found| found < FORMAT) {
+        // Last: a process that ends before finds the older format, and begins again.
+        write_format(layout).map_err(OpenError::at(&layout.format()))?;
+    }
+    Ok(Opened { lock, space })
+}
+
+fn open_space(layout: &Layout, bounds: Bounds) -> Result<Space, OpenError> {
+    let root = layout.root();
+    let about = rustix::fs::statvfs(root).map_err(|error| OpenError::at(root)(error.into()))?;
+    let total = about.f_blocks.saturating_mul(about.f_frsize);
+    let (limits, path) = (bounds.limits(total), layout.index());
+    Ok(Space::open(&path, limits, bounds.max_age)?)
+}
+
+/// What the directories of objects take. They are 256 an algorithm at most.
+fn look_at_shards(layout: &Layout, space: &Space) -> Result<(), OpenError> {
+    let blobs = layout.blobs();
+    for algorithm in fs::read_dir(&blobs).map_err(OpenError::at(&blobs))? {
+        let algorithm = algorithm.map_err(OpenError::at(&blobs))?.path();
+        for shard in fs::read_dir(&algorithm).map_err(OpenError::at(&algorithm))? {
+            space.look(&shard.map_err(OpenError::at(&algorithm))?.path());
+        }
+    }
+    Ok(())
 }
 
 fn make(layout: &Layout, path: &Path) -> Result<(), OpenError> {
@@ -87,10 +124,12 @@ fn take_lock(layout: &Layout) -> Result<File, OpenError> {
     }
 }
 
-fn check_format(layout: &Layout) -> Result<(), OpenError> {
+/// The format that is there; none if it is made now.
+fn check_format(layout: &Layout) -> Result<Option<u32>, OpenError> {
     let path = layout.format();
     if !exists(&path)? {
-        return write_format(layout).map_err(OpenError::at(&path));
+        write_format(layout).map_err(OpenError::at(&path))?;
+        return Ok(None);
     }
     let size = fs::metadata(&path).map_err(OpenError::at(&path))?.len();
     let text = if size <= MAX_FORMAT_FILE {
@@ -105,7 +144,7 @@ fn check_format(layout: &Layout) -> Result<(), OpenError> {
             found,
             known: FORMAT,
         }),
-        Some(_) => Ok(()),
+        found => Ok(found),
     }
 }
 

@@ -12,8 +12,9 @@ use ledge_core::digest::Digest;
 use super::claims::Claim;
 use super::marks::Marks;
 use super::object::ObjectFile;
-use super::{Inner, Object, StoreError, found};
+use super::{Inner, Object, OpenFile, StoreError, found};
 use crate::directory;
+use crate::evict::{Account, Keeping, disk_of};
 
 /// A file that nobody finds by digest yet. Dropping it removes it, unless it was committed or kept.
 ///
@@ -26,7 +27,9 @@ pub struct Partial {
     /// Also keeps the store's lock until the last partial is gone.
     store: Arc<Inner>,
     path: PathBuf,
-    file: Arc<File>,
+    file: Arc<OpenFile>,
+    /// What it takes, and may still take.
+    account: Account,
     /// None for a scratch file.
     named: Option<Named>,
     keep: bool,
@@ -34,6 +37,7 @@ pub struct Partial {
 
 /// What a partial of a digest has beside its file.
 struct Named {
+    digest: Digest,
     marks: Marks,
     /// Dropped after the files are gone.
     _claim: Claim,
@@ -46,6 +50,7 @@ impl Partial {
         for old in [&marks, &path] {
             found(fs::remove_file(old)).map_err(StoreError::at(old))?;
         }
+        store.space.books().take_up(digest);
         let file = create(&path).map_err(StoreError::at(&path))?;
         let marks = Marks::none(marks, digest.algorithm());
         Ok(Self::named(store, path, file, marks, claim))
@@ -59,14 +64,19 @@ impl Partial {
         marks: Marks,
         claim: Claim,
     ) -> Self {
+        let digest = claim.digest().clone();
+        let account = Account::of_leftover(&store, &digest, &file, marks.disk());
+        let reading = store.space.readers.enter(&digest);
         let named = Named {
+            digest,
             marks,
             _claim: claim,
         };
         Self {
             store,
             path,
-            file: Arc::new(file),
+            file: Arc::new(OpenFile::new(file, Some(reading))),
+            account,
             named: Some(named),
             keep: false,
         }
@@ -79,14 +89,25 @@ impl Partial {
         Ok(Self {
             store,
             path,
-            file: Arc::new(file),
+            file: Arc::new(OpenFile::new(file, None)),
+            account: Account::default(),
             named: None,
             keep: false,
         })
     }
 
+    /// Makes sure that there is room for `more` bytes, and keeps it until they are written: others are
+    /// evicted for it. What was not reserved is asked for when it is written.
+    ///
+    /// # Errors
+    /// [`StoreError::NoRoom`] if that much cannot be had, [`StoreError::Io`] if the file system does
+    /// not say.
+    pub fn reserve(&self, more: u64) -> Result<(), StoreError> {
+        self.account.reserve(&self.store, more)
+    }
+
     /// The file, for followers that read what is there so far.
-    pub fn file(&self) -> &Arc<File> {
+    pub fn file(&self) -> &Arc<OpenFile> {
         &self.file
     }
 
@@ -99,9 +120,13 @@ impl Partial {
     /// zeros. Several threads may write. After an error some of the bytes may be written.
     ///
     /// # Errors
-    /// [`StoreError::NoSpace`] on a full file system, [`StoreError::Io`] otherwise.
+    /// [`StoreError::NoSpace`] on a full file system, [`StoreError::NoRoom`] if the store's bounds are
+    /// reached, [`StoreError::Io`] otherwise.
     pub fn write_at(&self, bytes: &[u8], at: u64) -> Result<(), StoreError> {
+        let length = bytes.len() as u64;
+        self.account.allow(&self.store, length)?;
         let written = self.file.write_all_at(bytes, at);
+        self.account.wrote(&self.store, &self.file, length);
         written.map_err(StoreError::at(&self.path))
     }
 
@@ -126,7 +151,11 @@ impl Partial {
     /// before it stay.
     pub fn mark(&mut self, offset: u64, hash: &str) -> Result<(), StoreError> {
         match &mut self.named {
-            Some(named) => named.marks.add(offset, hash),
+            Some(named) => {
+                let added = named.marks.add(offset, hash);
+                self.account.mark(&self.store, named.marks.disk());
+                added
+            }
             None => Err(StoreError::NoMark { offset }),
         }
     }
@@ -139,7 +168,9 @@ impl Partial {
         if let Some(named) = &mut self.named {
             named.marks.cut(length)?;
         }
-        cut(&self.file, length).map_err(StoreError::at(&self.path))
+        let done = cut(&self.file, length);
+        self.account.cut(&self.store, &self.file);
+        done.map_err(StoreError::at(&self.path))
     }
 
     /// Closes it and leaves what is written to the next one of its digest, in this process or
@@ -151,24 +182,35 @@ impl Partial {
 
     /// Makes its first `size` bytes the object `digest`: when this returns, it is there after a
     /// power cut too. The caller has written all of them and verified that they have this digest.
-    /// If the object is there already, these bytes take the place of those, which are the same.
+    /// If the object is there already, these bytes take the place of those, which are the same; of both
+    /// ways to keep it the stronger one stays.
     ///
     /// # Errors
     /// [`StoreError::NoSpace`] on a full file system, [`StoreError::Io`] otherwise. After an error
     /// the object may be there or not; if it is, it is whole.
-    pub fn commit(self, digest: &Digest, size: u64) -> Result<Object, StoreError> {
+    pub fn commit(
+        self,
+        digest: &Digest,
+        size: u64,
+        keeping: Keeping,
+    ) -> Result<Object, StoreError> {
         let layout = &self.store.layout;
         let (shard, path) = (layout.shard(digest), layout.object(digest));
         // A transfer that brought more than it should, or a write that failed half-way, may have
         // left bytes behind the end.
-        self.file
+        let about = self
+            .file
             .set_len(size)
             .and_then(|()| self.file.sync_all())
+            .and_then(|()| self.file.metadata())
             .map_err(StoreError::at(&self.path))?;
         layout.make(&shard).map_err(StoreError::at(&shard))?;
-        fs::rename(&self.path, &path)
+        self.store
+            .rename(&self.path, digest, disk_of(&about), &self.account, keeping)
             .and_then(|()| directory::sync(&shard))
             .map_err(StoreError::at(&path))?;
+        self.store.space.look(&shard);
+        self.store.settle(keeping);
         let file = ObjectFile {
             file: self.file.clone(),
             path: path.into(),
@@ -204,14 +246,24 @@ impl fmt::Debug for Partial {
 
 impl Drop for Partial {
     fn drop(&mut self) {
-        if self.keep && self.is_resumable() {
-            return;
+        let keep = self.keep && self.is_resumable();
+        match &mut self.named {
+            Some(named) if keep => self.store.leave_behind(&named.digest, self.account.disk()),
+            Some(named) => {
+                if fs::remove_file(&self.path).is_ok() {
+                    // Followers may still read it.
+                    let disk = self.account.disk();
+                    self.store.space.readers.unlinked(&named.digest, disk);
+                }
+                named.marks.remove();
+            }
+            None => {
+                // After a commit the name is gone. What cannot be removed, the next start removes.
+                let _ = fs::remove_file(&self.path);
+            }
         }
-        // After a commit the name is gone. What cannot be removed, the next start removes.
-        let _ = fs::remove_file(&self.path);
-        if let Some(named) = &mut self.named {
-            named.marks.remove();
-        }
+        // Last: for a moment it may count twice, and never not at all.
+        self.account.close(&self.store);
     }
 }
 
@@ -221,12 +273,14 @@ mod tests {
 
     use super::super::{BlobStore, StoreOptions};
     use super::*;
+    use crate::evict::Bounds;
 
     fn store(dir: &Path) -> BlobStore {
         let options = StoreOptions {
             path: dir.to_owned(),
             memory: 0,
             leftovers: Duration::ZERO,
+            bounds: Bounds::NONE,
         };
         BlobStore::open(&options).expect("a store")
     }
@@ -238,7 +292,10 @@ mod tests {
         let mut partial = store(dir.path()).begin(&digest).expect("a partial");
         partial.write_at(b"abc", 0).expect("written");
         let full = OpenOptions::new().write(true).open("/dev/full");
-        let real = std::mem::replace(&mut partial.file, Arc::new(full.expect("Linux has it")));
+        let real = std::mem::replace(
+            &mut partial.file,
+            Arc::new(OpenFile::new(full.expect("Linux has it"), None)),
+        );
         let error = partial.write_at(b"def", 3).expect_err("no space");
         assert!(matches!(error, StoreError::NoSpace { .. }), "{error}");
         partial.file = real;
@@ -254,7 +311,9 @@ mod tests {
         partial.write_at(b"abc", 0).expect("written");
         let written = partial.file.write_all_at(b"half of the next", 3);
         written.expect("written");
-        let object = partial.commit(&digest, 3).expect("committed");
+        let object = partial
+            .commit(&digest, 3, Keeping::default())
+            .expect("committed");
         assert_eq!(object.bytes(100).await.expect("read"), "abc");
         let path = dir.path().join("blobs/sha256/11").join(digest.hex());
         assert_eq!(fs::read(path).expect("there"), b"abc");

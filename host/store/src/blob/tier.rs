@@ -13,7 +13,7 @@ const MAX_OBJECT: u64 = 1 << 20;
 /// up. It keeps a million tiny objects from being free.
 const OVERHEAD: u32 = 256;
 
-pub(super) struct Tier {
+pub(crate) struct Tier {
     cache: Cache<Digest, Bytes>,
     capacity: u64,
 }
@@ -41,7 +41,7 @@ impl Tier {
         self.cache.insert(digest, bytes);
     }
 
-    pub(super) fn remove(&self, digest: &Digest) {
+    pub(crate) fn remove(&self, digest: &Digest) {
         self.cache.invalidate(digest);
     }
 }

@@ -1,6 +1,5 @@
 //! Reads of files that the page cache mostly holds.
 
-use std::fs::File;
 use std::io::{self, ErrorKind, IoSliceMut};
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
@@ -10,16 +9,18 @@ use bytes::Bytes;
 use rustix::io::{ReadWriteFlags, preadv2};
 use tokio::task::spawn_blocking;
 
+use super::OpenFile;
+
 /// The first bytes of a span, at least one: as many as the page cache has, at once and on this
 /// thread; if it has none, all of them, read on a thread that may block.
 ///
 /// # Errors
 /// [`ErrorKind::UnexpectedEof`] if the file ends before, or what reading gives.
-pub async fn read_window(file: &Arc<File>, span: Range<u64>) -> io::Result<Bytes> {
+pub async fn read_window(file: &Arc<OpenFile>, span: Range<u64>) -> io::Result<Bytes> {
     let length = usize::try_from(span.end.saturating_sub(span.start));
     let mut window = vec![0; length.map_err(|_| ErrorKind::OutOfMemory)?];
     let cached = preadv2(
-        file,
+        &***file,
         &mut [IoSliceMut::new(&mut window)],
         span.start,
         ReadWriteFlags::NOWAIT,
@@ -46,7 +47,7 @@ mod tests {
     async fn reads_what_is_there_and_fails_behind_the_end() {
         let mut file = tempfile::tempfile().expect("a file");
         file.write_all(b"0123456789").expect("written");
-        let file = Arc::new(file);
+        let file = Arc::new(OpenFile::new(file, None));
         assert_eq!(read_window(&file, 2..5).await.expect("read"), "234");
         // What the page cache has of it is enough; a file system that cannot tell reads all of it.
         match read_window(&file, 8..20).await {

@@ -5,16 +5,19 @@
 //! process that is killed loses what it set in its last second: records that are learned again.
 //! What is in the file is always consistent; a batch is there whole or not at all.
 
+use std::ops::Bound;
 use std::path::Path;
 use std::sync::{Arc, PoisonError};
 use std::thread::{self, JoinHandle};
+use std::time::SystemTime;
 
 use bytes::Bytes;
 use redb::Builder;
 
+use super::aged::{Aged, RecordBounds};
 use super::file::{File, Opener, Table};
-use super::pending::{Change, Pending, behind};
-use super::{KeyValue, KeyValueStore, KvError, OpenKvError, check_key, check_record};
+use super::pending::{Change, Changes, Pending, behind};
+use super::{KeyValue, KeyValueStore, KvError, OpenKvError, check_key};
 use crate::directory;
 
 /// The database's own cache of pages, 16 MiB (its default is 1 GiB): some 60,000 records, the tags
@@ -62,10 +65,29 @@ fn start(path: &Path, opener: Opener) -> Result<RedbFile, OpenKvError> {
 impl RedbFile {
     /// The records of a label; those of every other label are apart.
     pub fn label(&self, name: &str) -> KeyValue {
-        Arc::new(RedbKv {
+        Arc::new(Aged(self.table(name)))
+    }
+
+    /// Removes those records of a label that nobody has used for too long, and of too many those that
+    /// were used the longest ago. How many went. Blocking.
+    ///
+    /// # Errors
+    /// [`KvError`]; some may be gone.
+    pub fn sweep(
+        &self,
+        name: &str,
+        bounds: &RecordBounds,
+        now: SystemTime,
+    ) -> Result<u64, KvError> {
+        Aged(self.table(name)).sweep(bounds, now)
+    }
+
+    /// The records of a label without their times.
+    pub(crate) fn table(&self, name: &str) -> RedbKv {
+        RedbKv {
             table: self.0.file.table(name),
             owner: self.0.clone(),
-        })
+        }
     }
 
     /// Makes what was set and deleted so far durable, in all labels. Blocking.
@@ -90,7 +112,8 @@ impl Drop for Owner {
     }
 }
 
-struct RedbKv {
+/// One label's records.
+pub(crate) struct RedbKv {
     table: Arc<Table>,
     owner: Arc<Owner>,
 }
@@ -134,13 +157,73 @@ impl RedbKv {
     }
 }
 
+impl RedbKv {
+    /// At most `limit` records behind `after`, in the order of their keys, with what `take` makes
+    /// of their values. It costs what the page costs, however many records wait.
+    pub(crate) fn page<T>(
+        &self,
+        after: Option<&str>,
+        limit: usize,
+        take: impl Fn(&[u8]) -> T,
+    ) -> Result<Vec<(String, T)>, KvError> {
+        let mut records = Vec::new();
+        let mut after = after.map(str::to_owned);
+        while records.len() < limit {
+            let (changed, until) = self.pending(|pending| pending.changed(after.as_deref(), limit));
+            let span = (behind(after.as_deref()).0, up_to(until.as_deref()));
+            let mut page = self.written(span, limit, &changed, &take)?;
+            let waiting = changed.into_iter();
+            page.extend(waiting.filter_map(|(key, change)| Some((key, take(&change?)))));
+            page.sort_unstable_by(|(left, _), (right, _)| left.cmp(right));
+            records.extend(page);
+            after = until;
+            if after.is_none() {
+                break;
+            }
+        }
+        records.truncate(limit);
+        Ok(records)
+    }
+
+    /// At most `limit` records of the file that did not change since.
+    fn written<T>(
+        &self,
+        span: (Bound<&str>, Bound<&str>),
+        limit: usize,
+        changed: &Changes,
+        take: impl Fn(&[u8]) -> T,
+    ) -> Result<Vec<(String, T)>, KvError> {
+        self.owner.file.read(&self.table.name, |table| {
+            let mut records = Vec::new();
+            let Some(table) = table else {
+                return Ok(records);
+            };
+            for record in table.range::<&str>(span)? {
+                if records.len() >= limit {
+                    break;
+                }
+                let (key, value) = record?;
+                if !changed.contains_key(key.value()) {
+                    records.push((key.value().to_owned(), take(value.value())));
+                }
+            }
+            Ok(records)
+        })
+    }
+}
+
+fn up_to(last: Option<&str>) -> Bound<&str> {
+    last.map_or(Bound::Unbounded, Bound::Included)
+}
+
 impl KeyValueStore for RedbKv {
     fn get(&self, key: &str) -> Result<Option<Bytes>, KvError> {
         self.look(key, Clone::clone, |value| value.map(Bytes::copy_from_slice))
     }
 
+    /// The value is bounded by who made it of a record.
     fn set(&self, key: &str, value: Bytes) -> Result<(), KvError> {
-        check_record(key, &value)?;
+        check_key(key)?;
         self.change(key, Some(value))
     }
 
@@ -154,27 +237,8 @@ impl KeyValueStore for RedbKv {
     }
 
     fn keys_after(&self, after: Option<&str>, limit: usize) -> Result<Vec<String>, KvError> {
-        let changed = self.pending(|pending| pending.changed(after));
-        let mut keys = Vec::new();
-        self.owner.file.read(&self.table.name, |table| {
-            let Some(table) = table else { return Ok(()) };
-            for record in table.range::<&str>(behind(after))? {
-                if keys.len() >= limit {
-                    break;
-                }
-                let (key, _) = record?;
-                if !changed.contains_key(key.value()) {
-                    keys.push(key.value().to_owned());
-                }
-            }
-            Ok(())
-        })?;
-        // The first of the file's and all that wait: the first of both are among them.
-        let waiting = changed.into_iter().filter(|(_, exists)| *exists);
-        keys.extend(waiting.map(|(key, _)| key));
-        keys.sort_unstable();
-        keys.truncate(limit);
-        Ok(keys)
+        let page = self.page(after, limit, |_| ())?;
+        Ok(page.into_iter().map(|(key, ())| key).collect())
     }
 
     fn flush(&self) -> Result<(), KvError> {

@@ -89,6 +89,24 @@ impl OpenKvError {
         }
     }
 
+    /// For `map_err`: what was said when the file at `path` was first read and written.
+    pub(crate) fn read(path: &Path) -> impl Fn(KvError) -> Self {
+        let path = path.to_owned();
+        move |error| match error {
+            KvError::File(error) => match *error {
+                redb::Error::Io(cause) => Self::io(&path)(cause),
+                other => Self::Damaged {
+                    path: path.clone(),
+                    reason: other.to_string(),
+                },
+            },
+            other => Self::Damaged {
+                path: path.clone(),
+                reason: other.to_string(),
+            },
+        }
+    }
+
     /// For `map_err`: the operating system's answer about `path`.
     pub(super) fn io(path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();

@@ -1,11 +1,14 @@
 //! Records by key: what changes, or is about names.
 
+mod aged;
 mod disk;
 mod error;
 mod file;
 mod memory;
 mod pending;
 
+pub use aged::RecordBounds;
+pub(crate) use disk::RedbKv;
 pub use disk::{RedbFile, open_redb};
 pub use error::{KvError, OpenKvError};
 pub use memory::MemoryKv;

@@ -1,6 +1,6 @@
 //! Records of one table that are not in the file yet, seen by every reader as if they were.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ const OVERHEAD: usize = 128;
 pub(super) type Change = Option<Bytes>;
 
 /// Changes by key.
-pub(super) type Changes = HashMap<String, Change>;
+pub(super) type Changes = BTreeMap<String, Change>;
 
 #[derive(Default)]
 pub(super) struct Pending {
@@ -49,13 +49,23 @@ impl Pending {
         self.fresh.get(key).or_else(|| self.writing.get(key))
     }
 
-    /// Whether each key behind `after` that changed has a value now.
-    pub(super) fn changed(&self, after: Option<&str>) -> BTreeMap<String, bool> {
-        let older = self.writing.iter().chain(&self.fresh);
-        let behind = older.filter(|(key, _)| after.is_none_or(|after| key.as_str() > after));
-        behind
-            .map(|(key, change)| (key.clone(), change.is_some()))
-            .collect()
+    /// The first `most` keys behind `after` that changed, with their latest change. If there are
+    /// more, the last of these keys says how far this goes.
+    pub(super) fn changed(&self, after: Option<&str>, most: usize) -> (Changes, Option<String>) {
+        let first = |changes: &Changes| {
+            let range = changes.range::<str, _>(behind(after));
+            let copied = range.map(|(key, change)| (key.clone(), change.clone()));
+            copied.take(most).collect::<Changes>()
+        };
+        let (mut changed, fresh) = (first(&self.writing), first(&self.fresh));
+        let is_cut = changed.len().max(fresh.len()) >= most;
+        changed.extend(fresh);
+        while changed.len() > most {
+            changed.pop_last();
+        }
+        let last = changed.last_key_value().filter(|_| is_cut);
+        let until = last.map(|(key, _)| key.clone());
+        (changed, until)
     }
 
     /// What is to be written now: everything that waits. [`Pending::written`] tells of success.
@@ -105,9 +115,11 @@ mod tests {
         let again = pending.begin();
         assert_eq!(again.get("a"), Some(&None));
         assert_eq!(again.get("b"), Some(&value("1")));
-        let changed = [("a".to_owned(), false), ("b".to_owned(), true)];
-        assert_eq!(pending.changed(None), changed.into());
-        assert_eq!(pending.changed(Some("a")).len(), 1);
+        let all = [("a".to_owned(), None), ("b".to_owned(), value("1"))];
+        assert_eq!(pending.changed(None, 3), (all.clone().into(), None));
+        let (behind, until) = pending.changed(Some("a"), 1);
+        assert_eq!(behind, [all[1].clone()].into());
+        assert_eq!(until.as_deref(), Some("b"));
         pending.written();
         assert_eq!(pending.get("a"), None);
     }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ledge_core::digest::Digest;
-use ledge_store::{BlobStore, Leftover, Partial, StoreError, StoreOptions};
+use ledge_store::{BlobStore, Bounds, Keeping, Leftover, Partial, StoreError, StoreOptions};
 use tempfile::TempDir;
 
 fn open(dir: &Path) -> BlobStore {
@@ -17,6 +17,7 @@ fn open(dir: &Path) -> BlobStore {
         path: dir.to_owned(),
         memory: 0,
         leftovers: Duration::from_secs(3600),
+        bounds: Bounds::NONE,
     };
     BlobStore::open(&options).expect("a store")
 }
@@ -88,7 +89,9 @@ async fn written_in_any_order_with_a_hole() {
     let error = partial.read_at(&mut word, 5001).expect_err("the end");
     assert!(matches!(error, StoreError::Io { .. }), "{error}");
 
-    let object = partial.commit(&digest(), 5006).expect("committed");
+    let object = partial
+        .commit(&digest(), 5006, Keeping::default())
+        .expect("committed");
     let expected = [b"Hello".as_slice(), &[0; 4995], b"world\0"].concat();
     assert_eq!(object.size(), 5006);
     assert_eq!(object.bytes(u64::MAX).await.expect("read"), expected);
@@ -127,7 +130,9 @@ async fn what_is_kept_is_taken_up_again() {
 
         let left = resume(&store).expect("kept again");
         assert_eq!(left.marks, marks(&[4, 7]));
-        left.partial.commit(&digest(), 7).expect("committed");
+        left.partial
+            .commit(&digest(), 7, Keeping::default())
+            .expect("committed");
         assert_eq!(stored(&store).await, b"0123abc");
         assert!(names(&dir).is_empty());
         assert!(resume(&store).is_none());
@@ -206,7 +211,9 @@ fn a_digest_has_one_partial() {
     assert!(resume(&store).is_none());
     let third = store.begin(&digest()).expect("a partial");
     busy();
-    third.commit(&digest(), 0).expect("committed");
+    third
+        .commit(&digest(), 0, Keeping::default())
+        .expect("committed");
     drop(store.begin(&digest()).expect("a partial"));
 }
 
@@ -299,12 +306,10 @@ fn long_digests_have_long_marks() {
 }
 
 #[test]
-fn free_space_is_of_the_stores_file_system() {
+fn a_store_that_is_removed_behind_its_back_is_an_error() {
     let (dir, store) = store();
-    let all = rustix::fs::statvfs(dir.path()).expect("answered");
-    let free = store.free_space().expect("answered");
-    assert!(free > 0 && free <= all.f_blocks * all.f_frsize, "{free}");
-    fs::remove_dir_all(dir.path()).expect("removed behind its back");
-    let error = store.free_space().expect_err("no such directory");
+    store.usage().expect("answered");
+    fs::remove_dir_all(dir.path()).expect("removed");
+    let error = store.usage().expect_err("no such directory");
     assert!(matches!(error, StoreError::Io { .. }), "{error}");
 }

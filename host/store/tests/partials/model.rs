@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 
-use ledge_store::{BlobStore, Partial};
+use ledge_store::{BlobStore, Keeping, Partial};
 use proptest::prelude::*;
 
 use super::{digest, hash, mark, names, open, resume, store, stored};
@@ -100,7 +100,7 @@ proptest! {
             prop_assert_eq!(&found, &model.bytes);
         }
         let size = model.bytes.len() as u64;
-        partial.commit(&digest(), size).expect("committed");
+        partial.commit(&digest(), size, Keeping::default()).expect("committed");
         let runtime = tokio::runtime::Runtime::new().expect("a runtime");
         prop_assert_eq!(runtime.block_on(stored(&store)), model.bytes);
         prop_assert!(names(&dir).is_empty());

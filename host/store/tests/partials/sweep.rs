@@ -45,7 +45,9 @@ async fn only_what_nobody_has_is_swept() {
     begun.write_at(b"abc", 0).expect("written");
     scratch.write_at(b"abc", 0).expect("written");
     for (partial, byte) in [(taken_up.partial, 2), (begun, 3), (marked, 4), (scratch, 5)] {
-        let object = partial.commit(&nth(byte), 3).expect("committed");
+        let object = partial
+            .commit(&nth(byte), 3, Keeping::default())
+            .expect("committed");
         assert_eq!(object.bytes(100).await.expect("read"), "abc");
     }
 }

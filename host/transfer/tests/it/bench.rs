@@ -12,7 +12,7 @@ use http_body_util::BodyExt;
 use ledge_core::digest::Digest;
 use ledge_core::range::ByteRange;
 use ledge_origin::{Client, ClientOptions, EgressRules, UpstreamEgress};
-use ledge_store::{BlobStore, StoreOptions};
+use ledge_store::{BlobStore, Bounds, StoreOptions};
 use ledge_transfer::{
     Abandoned, Answer, FillError, Ranges, Retries, Source, TransferOptions, Transfers, Want,
 };
@@ -128,7 +128,7 @@ impl Bench {
         let requests = self.origins.iter().map(request);
         Source {
             origins: requests.map(|r| r.expect("a request")).collect(),
-            renew: None,
+            ..Source::default()
         }
     }
 
@@ -220,6 +220,7 @@ fn store(path: &Path) -> BlobStore {
         path: path.to_owned(),
         memory: 0,
         leftovers: Duration::from_secs(3600),
+        bounds: Bounds::NONE,
     })
     .expect("a store")
 }

@@ -90,7 +90,7 @@ async fn nobody_is_asked_who_is_not_configured() {
     let request = Request::get(&stranger.origin().url).body(());
     let source = Source {
         origins: vec![request.expect("a request")],
-        renew: None,
+        ..Source::default()
     };
     let error = bench.transfers.fill(want(&bytes), source, &[]).await;
     assert!(matches!(error, Err(FillError::Unreachable(_))), "{error:?}");

@@ -1,0 +1,117 @@
+//! What the stores may hold, and for how long.
+
+use std::time::{Duration, SystemTime};
+
+use ledge_config::{Config, MaxAge, MaxSize, MinFree};
+use ledge_store::{Amount, BlobStore, Bounds, RecordBounds, RedbFile};
+use tokio::task::spawn_blocking;
+use tokio::time::sleep;
+
+/// How often what is too old is swept: leftovers, objects, records. Of the shortest age that can be
+/// configured for objects it is the whole, of the others a small part.
+const SWEEP: Duration = Duration::from_secs(60 * 60);
+
+/// The labels of records that are kept on the disk.
+const LABELS: [&str; 2] = ["default", "catalog"];
+
+/// How long a record is kept that nobody asks for: no lifetime that can be configured is longer than a year, so
+/// it has expired.
+const RECORDS_UNUSED: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
+/// What the records of a label may take: a sixteenth of a bounded store, but enough for some ten thousand;
+/// else enough for a million.
+const RECORDS_SHARE: u64 = 16;
+const RECORDS_LEAST: u64 = 4 << 20;
+const RECORDS_MOST: u64 = 256 << 20;
+
+/// The store's bounds.
+pub(crate) fn bounds(config: &Config) -> Bounds {
+    let amount = |amount| match amount {
+        ledge_config::Amount::Size(size) => Amount::Bytes(size.as_u64()),
+        ledge_config::Amount::Part(part) => Amount::Percent(part.get()),
+    };
+    Bounds {
+        max_size: match config.store.max_size.value {
+            MaxSize::None => None,
+            MaxSize::Of(size) => Some(amount(size)),
+        },
+        min_free: match config.store.min_free.value {
+            MinFree::Auto => None,
+            MinFree::Of(free) => Some(amount(free)),
+        },
+        max_age: match config.store.max_age.value {
+            MaxAge::None => None,
+            MaxAge::Of(age) => Some(age),
+        },
+    }
+}
+
+/// Removes what is too old.
+#[derive(Clone)]
+pub(crate) struct Sweeper {
+    store: BlobStore,
+    records: RedbFile,
+    bounds: RecordBounds,
+}
+
+impl Sweeper {
+    /// Of what the configuration says.
+    pub(crate) fn new(config: &Config, store: &BlobStore, records: &RedbFile) -> Self {
+        Self {
+            store: store.clone(),
+            records: records.clone(),
+            bounds: record_bounds(config),
+        }
+    }
+
+    /// As long as it is polled.
+    pub(crate) async fn run(self) {
+        loop {
+            let this = self.clone();
+            // One that panicked has said so.
+            let _ = spawn_blocking(move || this.sweep(SystemTime::now())).await;
+            sleep(SWEEP).await;
+        }
+    }
+
+    fn sweep(&self, now: SystemTime) {
+        if let Err(error) = self.store.sweep(now) {
+            tracing::warn!(%error, "cannot remove what is too old");
+        }
+        for label in LABELS {
+            match self.records.sweep(label, &self.bounds, now) {
+                Ok(0) => {}
+                Ok(removed) => tracing::info!(label, removed, "records were too old or too many"),
+                Err(error) => tracing::warn!(%error, label, "cannot remove records"),
+            }
+        }
+    }
+}
+
+fn record_bounds(config: &Config) -> RecordBounds {
+    let bytes = match config.store.max_size.value {
+        MaxSize::Of(ledge_config::Amount::Size(size)) => {
+            (size.as_u64() / RECORDS_SHARE).clamp(RECORDS_LEAST, RECORDS_MOST)
+        }
+        MaxSize::None | MaxSize::Of(ledge_config::Amount::Part(_)) => RECORDS_MOST,
+    };
+    RecordBounds {
+        unused: RECORDS_UNUSED,
+        bytes,
+    }
+}
+
+/// What the store holds at the end, and what went.
+pub(crate) fn tell_usage(store: &BlobStore) {
+    match store.usage() {
+        Ok(usage) => tracing::info!(
+            objects = usage.objects,
+            stored = usage.stored,
+            used = usage.used,
+            evicted = usage.evicted,
+            evicted_bytes = usage.evicted_bytes,
+            "the store"
+        ),
+        Err(error) => tracing::warn!(%error, "the store cannot be measured"),
+    }
+}
