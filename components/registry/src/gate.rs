@@ -59,6 +59,10 @@ pub(crate) async fn enter(ask: &Ask<'_>, wanted: impl FnOnce() -> Wanted) -> Res
     let path = wanted.path(&ask.repository);
     let flight = key::admission_flight(ask.upstream, client, &path);
     let asked = flight::once(flight, async || {
+        // Whoever led before may have asked.
+        if let Some(known) = current(&key).await {
+            return Ok(known.encode());
+        }
         let admission = Box::pin(knock(ask, client, &wanted)).await?;
         records::set(Label::Volatile, &key, &admission.encode()).await;
         Ok(admission.encode())
@@ -92,6 +96,10 @@ pub(crate) async fn enter_base(
         return verdict(upstream, known);
     }
     let asked = flight::once(key.clone(), async || {
+        // Whoever led before may have asked.
+        if let Some(known) = current(&key).await {
+            return Ok(known.encode());
+        }
         let admission = Box::pin(knock_at_base(upstream, client, via)).await?;
         records::set(Label::Volatile, &key, &admission.encode()).await;
         Ok(admission.encode())
@@ -111,6 +119,11 @@ pub(crate) async fn lent(
     let lent = bytes.and_then(|bytes| decode_lent(&bytes, now()));
     lent.map(Client::new)
         .ok_or_else(|| "no client's credentials are known".to_owned())
+}
+
+/// What is known and still believed.
+async fn current(key: &str) -> Option<Admission> {
+    read(key).await.filter(|known| now() < known.until())
 }
 
 async fn read(key: &str) -> Option<Admission> {
