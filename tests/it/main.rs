@@ -38,6 +38,7 @@ mod rooms;
 mod rules;
 mod sha512;
 mod shapes;
+mod shared;
 mod site;
 mod startup;
 mod tiers;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 /// A room's folder, and which of our crates its manifest may name (beside those for its tests).
-const ROOMS: [(&str, &[&str]); 14] = [
+const ROOMS: [(&str, &[&str]); 15] = [
     ("components/core", &[]),
     ("components/registry", &["ledge-core"]),
     ("host/config", &["ledge-core"]),
@@ -21,6 +21,7 @@ const ROOMS: [(&str, &[&str]); 14] = [
             "ledge-server",
             "ledge-store",
             "ledge-transfer",
+            "ledge-valkey",
             "ledge-warm",
         ],
     ),
@@ -41,6 +42,7 @@ const ROOMS: [(&str, &[&str]); 14] = [
         "host/transfer",
         &["ledge-core", "ledge-origin", "ledge-store"],
     ),
+    ("host/valkey", &["ledge-store"]),
     ("host/warm", &["ledge-core"]),
     ("tests", &[]),
     ("tests/hostile-guest", &[]),

@@ -30,3 +30,4 @@ pub mod registry;
 pub mod relay;
 pub mod script;
 pub mod secure;
+pub mod valkey;

@@ -36,7 +36,7 @@ pub(crate) const WRK: Client = Client {
 };
 
 /// Everything that a test drives.
-pub(crate) const ALL: [Client; 8] = [
+pub(crate) const ALL: [Client; 9] = [
     DOCKER_REGISTRY,
     SKOPEO,
     Client {
@@ -54,6 +54,10 @@ pub(crate) const ALL: [Client; 8] = [
     Client {
         package: "buildah",
         programs: &["buildah"],
+    },
+    Client {
+        package: "redis-server",
+        programs: &["redis-server"],
     },
     ZSTD,
     WRK,

@@ -81,6 +81,19 @@ pub(crate) fn read(
     })
 }
 
+/// One of the ways to a password, without a user's name. A problem more if there are several.
+pub(crate) fn password(section: &mut Section<'_>, problems: &mut Vec<Problem>) -> Option<Text> {
+    let mut given = PASSWORDS
+        .into_iter()
+        .filter_map(|key| Some((key, section.take(key)?)));
+    let (way, entry) = given.next()?;
+    let others: Vec<_> = given.collect();
+    let beside =
+        |(_, other): &(&str, Entry<'_>)| other.problem(Fault::SeveralCredentials { first: way });
+    problems.extend(others.iter().map(beside));
+    text(way, entry, sendable, problems)
+}
+
 /// All ways but those to a password.
 fn secret(way: &str, entry: Entry<'_>, problems: &mut Vec<Problem>) -> Option<Credentials> {
     match way {

@@ -25,6 +25,7 @@ mod provenance;
 mod room;
 mod rules;
 mod setting;
+mod shared;
 mod show;
 mod suggest;
 mod transfer;
@@ -45,6 +46,7 @@ pub use log::{LogFilter, LogFormat};
 pub use name::Endpoint;
 pub use provenance::{FilePlace, Provenance, Sourced};
 pub use room::{Amount, MaxAge, MaxSize, MinFree};
+pub use shared::SharedRecords;
 pub use transfer::{Abandoned, Percent, Prefetch, Ranges};
 pub use types::{
     Config, Freshness, FreshnessRule, Limits, Log, Rights, Rule, Server, Store, Transfer, Upstream,

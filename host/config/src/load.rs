@@ -9,6 +9,7 @@ use crate::layers::{Layered, Layers};
 use crate::provenance::{Provenance, Sourced};
 use crate::rules;
 use crate::setting;
+use crate::shared;
 use crate::transfer::Prefetch;
 use crate::types::{Config, Limits, Log, Server, Store, Transfer, Upstream};
 use crate::upstreams;
@@ -63,6 +64,8 @@ fn read(mut root: Section<'_>, layers: &mut Layers<'_>) -> Option<Config> {
     let limits = part(&mut root, layers, "limits", limits);
     let transfer = part(&mut root, layers, "transfer", transfer);
     let log = part(&mut root, layers, "log", log);
+    let shared = subsection(&mut root, layers, "shared");
+    let shared_records = shared::read(shared, &mut layers.problems);
     let named = subsection(&mut root, layers, "upstreams");
     let usual = transfer.as_ref().map_or_else(
         // Refused, and that is told already.
@@ -82,6 +85,7 @@ fn read(mut root: Section<'_>, layers: &mut Layers<'_>) -> Option<Config> {
         limits: limits?,
         transfer: transfer?,
         log: log?,
+        shared_records,
         upstreams,
         rules,
     })

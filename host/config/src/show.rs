@@ -10,6 +10,7 @@ use crate::connection::{Connection, Identity, Proxy};
 use crate::credentials::{Credentials, Text};
 use crate::provenance::{Provenance, Sourced, printable};
 use crate::setting::{self, Setting};
+use crate::shared::SharedRecords;
 use crate::types::{Config, Freshness, Rights, Rule, Upstream};
 use crate::value::Value;
 
@@ -35,6 +36,9 @@ impl fmt::Display for Shown<'_> {
         limits(f, config)?;
         transfer(f, config)?;
         log(f, config)?;
+        if let Some(records) = &config.shared_records {
+            shared_records(f, records)?;
+        }
         config
             .upstreams
             .iter()
@@ -115,6 +119,24 @@ fn log(f: &mut fmt::Formatter<'_>, config: &Config) -> fmt::Result {
     writeln!(f, "\n[log]")?;
     value(f, &setting::LOG_FORMAT, &config.log.format)?;
     value(f, &setting::LOG_FILTER, &config.log.filter)
+}
+
+fn shared_records(f: &mut fmt::Formatter<'_>, records: &SharedRecords) -> fmt::Result {
+    writeln!(f, "\n[shared.records]")?;
+    line(f, "url", &list(&records.url), &records.url.provenance)?;
+    given(f, "username", records.username.as_ref())?;
+    if let Some(password) = &records.password {
+        secret(f, "password", password)?;
+    }
+    if let Some(file) = &records.ca_file {
+        line(f, "ca_file", &file.to_toml(), &file.provenance)?;
+    }
+    line(
+        f,
+        "prefix",
+        &text(&records.prefix),
+        &records.prefix.provenance,
+    )
 }
 
 fn upstream(f: &mut fmt::Formatter<'_>, upstream: &Upstream) -> fmt::Result {

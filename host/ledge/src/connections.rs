@@ -116,7 +116,8 @@ fn identity(pair: &ledge_config::Identity) -> Result<Identity, Wrong<'_>> {
     made.map_err(|error| of_certificate(("client_certificate", error.to_string())))
 }
 
-fn read(file: &Path) -> Result<Vec<u8>, String> {
+/// A file of certificates or keys, as it is.
+pub(crate) fn read(file: &Path) -> Result<Vec<u8>, String> {
     let cannot = |error: io::Error| format!("cannot read {}: {error}", file.display());
     let mut bytes = Vec::new();
     let opened = File::open(file).map_err(cannot)?;

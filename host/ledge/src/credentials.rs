@@ -45,6 +45,12 @@ fn provider(from: &ledge_config::Credentials) -> Result<Provider> {
     })
 }
 
+/// This user's password, from where it is.
+pub(crate) fn password(username: &str, password: &Text) -> Provider {
+    let username = username.to_owned();
+    text(Form::Password { username }, password)
+}
+
 fn text(form: Form, text: &Text) -> Provider {
     match text {
         Text::Inline(secret) => Provider::Inline {
@@ -96,11 +102,7 @@ pub(crate) async fn check(config: &Config, credentials: &Credentials) -> Result<
 fn place(credentials: &ledge_config::Credentials) -> (&'static str, &Provenance) {
     use ledge_config::Credentials as From;
     match credentials {
-        From::Password { password, .. } => match password {
-            Text::Inline(secret) => ("password", &secret.provenance),
-            Text::File(path) => ("password_file", &path.provenance),
-            Text::Environment(name) => ("password_env", &name.provenance),
-        },
+        From::Password { password, .. } => place_of_password(password),
         From::Token(token) => match token {
             Text::Inline(secret) => ("token", &secret.provenance),
             Text::File(path) => ("token_file", &path.provenance),
@@ -108,6 +110,15 @@ fn place(credentials: &ledge_config::Credentials) -> (&'static str, &Provenance)
         },
         From::DockerConfig(path) => ("docker_config", &path.provenance),
         From::Helper(name) => ("credential_helper", &name.provenance),
+    }
+}
+
+/// The same of a password.
+pub(crate) const fn place_of_password(password: &Text) -> (&'static str, &Provenance) {
+    match password {
+        Text::Inline(secret) => ("password", &secret.provenance),
+        Text::File(path) => ("password_file", &path.provenance),
+        Text::Environment(name) => ("password_env", &name.provenance),
     }
 }
 

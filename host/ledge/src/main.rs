@@ -7,6 +7,7 @@ mod credentials;
 mod open_files;
 mod respond;
 mod serve;
+mod shared;
 mod upkeep;
 
 use std::process::ExitCode;

@@ -18,12 +18,14 @@ use ledge_runtime::{
     Variables,
 };
 use ledge_server::{Handler, ServerOptions, Summary};
-use ledge_store::{BlobStore, KeyValue, MemoryKv, RedbFile, StoreOptions, open_redb};
+use ledge_store::{BlobStore, MemoryKv, RedbFile, StoreOptions, local, open_redb};
 use ledge_transfer::{Abandoned, Counts, Ranges, Retries, SEATS, TransferOptions, Transfers};
+use ledge_valkey::Server;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinSet;
 
+use crate::shared::{self, Labels};
 use crate::upkeep::{Sweeper, bounds, tell_usage};
 use crate::{component, connections, credentials, open_files, respond};
 
@@ -92,6 +94,8 @@ pub(crate) fn run(config: &Config) -> Result<()> {
 struct Ways {
     egress: EgressRules,
     credentials: Credentials,
+    /// How the records that are shared with other nodes are reached.
+    shared: Option<ledge_valkey::Options>,
 }
 
 impl Ways {
@@ -103,9 +107,14 @@ impl Ways {
         let egress = connections::egress(config)?;
         let credentials = credentials::credentials(config)?;
         credentials::check(config, &credentials).await?;
+        let shared = match &config.shared_records {
+            Some(given) => Some(shared::options(given).await?),
+            None => None,
+        };
         Ok(Self {
             egress,
             credentials,
+            shared,
         })
     }
 }
@@ -153,7 +162,7 @@ impl Mirror {
 
     async fn serve(&self, config: &Config, ways: Ways) -> Result<Summary> {
         let signals = Signals::receive()?;
-        let capabilities = self.capabilities(config, ways)?;
+        let capabilities = self.capabilities(config, ways).await?;
         let transfers = capabilities.transfers.clone();
         let component = Runtime::new(
             &self.engine,
@@ -190,7 +199,12 @@ impl Mirror {
         Ok(summary)
     }
 
-    fn capabilities(&self, config: &Config, ways: Ways) -> Result<Capabilities> {
+    async fn capabilities(&self, config: &Config, ways: Ways) -> Result<Capabilities> {
+        let server = match ways.shared {
+            Some(options) => Some(Server::connect(options).await?),
+            None => None,
+        };
+        let labels = Labels::new(self.records.clone(), server);
         let client = Client::new(ways.egress, client_options(config))?;
         let mut registry = config.registry();
         registry.name = Some(pseudonym());
@@ -202,11 +216,11 @@ impl Mirror {
             transfers,
             flights: Flights::default(),
             stores: Stores::new(HashMap::from([
-                ("default".to_owned(), self.records.label("default")),
-                ("catalog".to_owned(), self.records.label("catalog")),
+                ("default".to_owned(), labels.open("default")),
+                ("catalog".to_owned(), labels.open("catalog")),
                 (
                     "volatile".to_owned(),
-                    Arc::new(MemoryKv::new(VOLATILE_BYTES)) as KeyValue,
+                    local(Arc::new(MemoryKv::new(VOLATILE_BYTES))),
                 ),
             ])),
             variables: credentials::offer(variables, config, &ways.credentials),

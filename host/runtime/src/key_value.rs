@@ -4,19 +4,19 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
-use ledge_store::{KeyValue, KvError};
+use ledge_store::{KvError, Records};
 use wasmtime::component::{Accessor, FutureReader, HasData, Resource, ResourceTable, StreamReader};
 
 use crate::bindings::spin::key_value::key_value::{Error, Host, HostStore, HostStoreWithStore};
 
 /// The stores that a component may open, by label.
 #[derive(Clone, Default)]
-pub struct Stores(Arc<HashMap<String, KeyValue>>);
+pub struct Stores(Arc<HashMap<String, Arc<dyn Records>>>);
 
 impl Stores {
     /// Labels and their stores.
     #[must_use]
-    pub fn new(stores: HashMap<String, KeyValue>) -> Self {
+    pub fn new(stores: HashMap<String, Arc<dyn Records>>) -> Self {
         Self(Arc::new(stores))
     }
 }
@@ -29,7 +29,7 @@ impl fmt::Debug for Stores {
 
 /// A store that a component has open.
 #[allow(unreachable_pub, reason = "the bindings re-export it")]
-pub struct OpenStore(KeyValue);
+pub struct OpenStore(Arc<dyn Records>);
 
 /// A borrow of what the interface needs.
 pub(crate) struct KeyValueView<'a> {
@@ -70,7 +70,7 @@ impl<T: Send> HostStoreWithStore<T> for HasKeyValue {
         store: Resource<OpenStore>,
         key: String,
     ) -> Answer<Option<Vec<u8>>> {
-        let value = opened(accessor, &store)?.get(&key);
+        let value = opened(accessor, &store)?.get(&key).await;
         Ok(value
             .map(|value| value.map(Vec::from))
             .map_err(|error| other(&error)))
@@ -84,6 +84,7 @@ impl<T: Send> HostStoreWithStore<T> for HasKeyValue {
     ) -> Answer<()> {
         Ok(opened(accessor, &store)?
             .set(&key, value.into())
+            .await
             .map_err(|error| other(&error)))
     }
 
@@ -94,6 +95,7 @@ impl<T: Send> HostStoreWithStore<T> for HasKeyValue {
     ) -> Answer<()> {
         Ok(opened(accessor, &store)?
             .delete(&key)
+            .await
             .map_err(|error| other(&error)))
     }
 
@@ -104,6 +106,7 @@ impl<T: Send> HostStoreWithStore<T> for HasKeyValue {
     ) -> Answer<bool> {
         Ok(opened(accessor, &store)?
             .exists(&key)
+            .await
             .map_err(|error| other(&error)))
     }
 
@@ -111,7 +114,7 @@ impl<T: Send> HostStoreWithStore<T> for HasKeyValue {
         accessor: &Accessor<T, Self>,
         store: Resource<OpenStore>,
     ) -> wasmtime::Result<(StreamReader<String>, FutureReader<Result<(), Error>>)> {
-        let (keys, end) = match opened(accessor, &store)?.keys() {
+        let (keys, end) = match opened(accessor, &store)?.keys().await {
             Ok(keys) => (keys, Ok(())),
             Err(error) => (Vec::new(), Err(other(&error))),
         };
@@ -126,7 +129,7 @@ impl<T: Send> HostStoreWithStore<T> for HasKeyValue {
 fn opened<T: Send>(
     accessor: &Accessor<T, HasKeyValue>,
     store: &Resource<OpenStore>,
-) -> wasmtime::Result<KeyValue> {
+) -> wasmtime::Result<Arc<dyn Records>> {
     accessor.with(|mut access| Ok(access.get().table.get(store)?.0.clone()))
 }
 

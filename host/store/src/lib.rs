@@ -8,7 +8,8 @@
 //! A [`Partial`] is an object on its way in. One that was kept, or that a dead process left, is a
 //! [`Leftover`]: [`BlobStore::resume`] gives it back with the marks by which its bytes are checked.
 //!
-//! [`KeyValueStore`] is the port for records; [`open_redb`] and [`MemoryKv`] are its adapters.
+//! [`Records`] is the port for records, which may be far. Those beside this node are a
+//! [`KeyValueStore`], of [`open_redb`] or in [`MemoryKv`]; [`local`] puts one behind the port.
 //!
 //! The store is bounded ([`Bounds`]): room for what comes is made by evicting what is used least,
 //! whatever it is. What is being read is left alone.
@@ -29,5 +30,5 @@ pub use blob::{
 pub use evict::{Amount, Bounds, Class, Keeping, Usage};
 pub use kv::{
     KeyValue, KeyValueStore, KvError, MAX_KEY, MAX_VALUE, MemoryKv, OpenKvError, RecordBounds,
-    RedbFile, open_redb,
+    Records, RedbFile, check_key, check_record, local, open_redb,
 };

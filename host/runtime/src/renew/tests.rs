@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use ledge_origin::{Client, ClientOptions, EgressRules, UpstreamEgress};
-use ledge_store::{BlobStore, Bounds, KeyValue, MemoryKv, StoreOptions};
+use ledge_store::{BlobStore, Bounds, MemoryKv, StoreOptions, local};
 use ledge_transfer::{Abandoned, Ranges, Retries, Source, TransferOptions, Transfers};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -157,8 +157,8 @@ fn capabilities(directory: &TempDir, url: &str) -> Capabilities {
     };
     let labels = ["default", "catalog", "volatile"];
     let stores = labels.map(|label| {
-        let store = Arc::new(MemoryKv::new(1 << 20)) as KeyValue;
-        (label.to_owned(), store)
+        let store = Arc::new(MemoryKv::new(1 << 20));
+        (label.to_owned(), local(store))
     });
     let registry = format!(r#"{{"upstreams":[{{"name":"example.org","endpoints":["{url}"]}}]}}"#);
     Capabilities {

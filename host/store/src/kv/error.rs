@@ -22,6 +22,17 @@ pub enum KvError {
         /// Its length in bytes.
         length: usize,
     },
+    /// Whoever has the records does not answer.
+    #[error("the records at {place} cannot be had: {reason}")]
+    Away {
+        /// Who, as a URL.
+        place: String,
+        /// Why. It repeats nothing that was sent.
+        reason: String,
+    },
+    /// The store does not list its keys.
+    #[error("the keys are not listed")]
+    Unlisted,
     /// Records come in faster than the disk takes them.
     #[error("too many records wait for the disk")]
     Behind,

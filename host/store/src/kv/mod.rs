@@ -6,12 +6,14 @@ mod error;
 mod file;
 mod memory;
 mod pending;
+mod records;
 
 pub use aged::RecordBounds;
 pub(crate) use disk::RedbKv;
 pub use disk::{RedbFile, open_redb};
 pub use error::{KvError, OpenKvError};
 pub use memory::MemoryKv;
+pub use records::{Records, local};
 
 use std::sync::Arc;
 
@@ -31,7 +33,7 @@ const PAGE: usize = 1024;
 /// A store of records that several owners share.
 pub type KeyValue = Arc<dyn KeyValueStore>;
 
-/// The port for records. One store is what a component opens by one label.
+/// Records beside this node. One store is what a component opens by one label.
 ///
 /// No method waits for a disk to write: `set` and `delete` are seen by every later call at once,
 /// and are durable, where the adapter has a disk, within a second or when [`Self::flush`] returns.
@@ -91,7 +93,11 @@ pub trait KeyValueStore: Send + Sync {
     fn flush(&self) -> Result<(), KvError>;
 }
 
-fn check_key(key: &str) -> Result<(), KvError> {
+/// Whether a key may be used.
+///
+/// # Errors
+/// [`KvError::KeyTooLong`]
+pub fn check_key(key: &str) -> Result<(), KvError> {
     if key.len() > MAX_KEY {
         let length = key.len();
         return Err(KvError::KeyTooLong { length });
@@ -99,7 +105,11 @@ fn check_key(key: &str) -> Result<(), KvError> {
     Ok(())
 }
 
-fn check_record(key: &str, value: &Bytes) -> Result<(), KvError> {
+/// Whether a record may be set.
+///
+/// # Errors
+/// [`KvError::KeyTooLong`], [`KvError::ValueTooLong`]
+pub fn check_record(key: &str, value: &Bytes) -> Result<(), KvError> {
     check_key(key)?;
     if value.len() > MAX_VALUE {
         let length = value.len();

@@ -1,0 +1,5 @@
+//! Records at a real server: Debian's `redis-server` or `valkey-server`.
+
+mod away;
+mod conforms;
+mod server;
