@@ -4,12 +4,17 @@
 //! (`/v2/docker.io/library/alpine/…`), or neither, which means the default one.
 //! Names are looked up here, never dialled.
 
+mod error;
+mod target;
+
+pub use error::UpstreamError;
+pub use target::{Shape, Target, TargetError, catalog_url};
+
 use crate::config::{self, Access, RepositoryPattern};
-use crate::error::{ApiError, ErrorKind};
 use crate::freshness::Policy;
 use crate::name::{NameError, RepositoryName, RequestedName};
 use crate::rules::Rules;
-use crate::uri::{Authority, Endpoint, UriError};
+use crate::uri::{Authority, Endpoint};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -20,68 +25,6 @@ pub(crate) const QUERY_VALUE: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'.')
     .remove(b'_')
     .remove(b'~');
-
-/// Why an upstream's configuration cannot be used. The texts show no secret.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum UpstreamError {
-    /// A name or an alias is no `host[:port]`.
-    #[error("\"{name}\" cannot be an upstream's name: {source}")]
-    Name {
-        /// The name or alias.
-        name: String,
-        /// What is wrong with it.
-        source: UriError,
-    },
-    /// Two upstreams have one name.
-    #[error("two upstreams are called \"{0}\"")]
-    Twice(String),
-    /// An upstream has no endpoint.
-    #[error("upstream \"{0}\" has no endpoint")]
-    NoEndpoint(String),
-    /// An endpoint is no `scheme://authority`.
-    #[error("upstream \"{name}\" has an endpoint that cannot be used: {source}")]
-    Endpoint {
-        /// The upstream.
-        name: String,
-        /// What is wrong with its endpoint.
-        source: UriError,
-    },
-    /// A trusted host is no `host[:port]`.
-    #[error("upstream \"{name}\" trusts a host that is none: {source}")]
-    TrustedHost {
-        /// The upstream.
-        name: String,
-        /// What is wrong with the host.
-        source: UriError,
-    },
-    /// The official prefix is no repository's name.
-    #[error("upstream \"{name}\" has a malformed official prefix: {source}")]
-    Prefix {
-        /// The upstream.
-        name: String,
-        /// What is wrong with the prefix.
-        source: NameError,
-    },
-    /// What is said of access does not go together.
-    #[error("upstream \"{name}\" {what}")]
-    Access {
-        /// The upstream.
-        name: String,
-        /// What is wrong.
-        what: &'static str,
-    },
-    /// The default upstream is not among those configured.
-    #[error("the default upstream \"{0}\" is not configured")]
-    NoDefault(String),
-    /// A rule is about an upstream that is not among those configured.
-    #[error("rule \"{rule}\" is about upstream \"{upstream}\", which is not configured")]
-    Rule {
-        /// The rule's name.
-        rule: String,
-        /// The upstream that it names.
-        upstream: String,
-    },
-}
 
 /// A configured upstream, parsed.
 #[derive(Clone, Debug)]
@@ -403,90 +346,6 @@ fn parse_name(name: &str) -> Result<Authority, UpstreamError> {
         name: name.to_owned(),
         source,
     })
-}
-
-/// What a request means.
-#[derive(Clone, Debug)]
-pub struct Target<'a> {
-    /// The upstream.
-    pub upstream: &'a Upstream,
-    /// The repository, as the origin calls it.
-    pub repository: RepositoryName,
-    /// How the client said so.
-    pub shape: Shape<'a>,
-}
-
-/// How a client's URL looked, so that links keep its looks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Shape<'a> {
-    /// The name in the path, prefix and all.
-    pub name: &'a str,
-    /// The value of `ns`, if there was one.
-    pub ns: Option<&'a str>,
-}
-
-impl Shape<'_> {
-    /// A relative URL under this repository, with these query parameters and the
-    /// client's `ns`: `/v2/library/alpine/tags/list?n=2&last=b&ns=docker.io`.
-    #[must_use]
-    pub fn url(&self, tail: &str, parameters: &[(&str, &str)]) -> String {
-        let mut url = format!("/v2/{}/{tail}", self.name);
-        append_query(&mut url, parameters, self.ns);
-        url
-    }
-}
-
-/// The relative URL of the catalog with these query parameters and the client's `ns`.
-#[must_use]
-pub fn catalog_url(parameters: &[(&str, &str)], ns: Option<&str>) -> String {
-    let mut url = "/v2/_catalog".to_owned();
-    append_query(&mut url, parameters, ns);
-    url
-}
-
-/// Appends `?a=b&c=d`, the values percent-encoded, `ns` last.
-fn append_query(url: &mut String, parameters: &[(&str, &str)], ns: Option<&str>) {
-    let ns = ns.map(|ns| ("ns", ns));
-    let mut separator = '?';
-    for (key, value) in parameters.iter().copied().chain(ns) {
-        url.push(separator);
-        url.push_str(key);
-        url.push('=');
-        url.extend(utf8_percent_encode(value, QUERY_VALUE));
-        separator = '&';
-    }
-}
-
-/// Why a request means no upstream.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum TargetError {
-    /// `ns` is not configured.
-    #[error("no upstream is called \"{0}\"")]
-    UnknownNamespace(String),
-    /// The path's first component is a host that is not configured.
-    #[error("no upstream is called \"{0}\", and it can be no part of a name at the default one")]
-    UnknownPrefix(String),
-    /// Nothing names an upstream, and there is no default one.
-    #[error("the request names no upstream, and there is no default one")]
-    NoDefault,
-    /// `ns` and prefix name different upstreams.
-    #[error("the path's prefix and the parameter ns name different upstreams")]
-    Disagree,
-    /// The rest is no repository's name there.
-    #[error(transparent)]
-    Name(#[from] NameError),
-}
-
-impl From<TargetError> for ApiError {
-    fn from(error: TargetError) -> Self {
-        let kind = match error {
-            TargetError::UnknownNamespace(_)
-            | TargetError::UnknownPrefix(_)
-            | TargetError::NoDefault => ErrorKind::NameUnknown,
-            TargetError::Disagree | TargetError::Name(_) => ErrorKind::NameInvalid,
-        };
-        Self::new(kind, error.to_string())
-    }
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 use super::*;
 use crate::config::Registry;
+use crate::error::ApiError;
 
 const CONFIG: &str = r#"{"default_upstream":"docker.io","upstreams":[
     {"name":"docker.io","aliases":["index.docker.io"],"endpoints":["https://registry-1.docker.io"],"official_prefix":"library"},
