@@ -110,7 +110,7 @@ async fn what_cannot_be_used_is_told_with_its_place() -> Result<()> {
         ),
         (
             "url = \"redis://me:hunter2@10.0.0.5\"",
-            "shared.records.url: it holds a user name or a password",
+            "shared.records.url: the URL holds a user name or a password",
         ),
         (
             "url = \"redis://10.0.0.5\"\nca_file = \"/nowhere\"",

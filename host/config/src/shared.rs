@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use url::Url;
+
 use crate::credentials::{self, Text};
 use crate::entries::{one_or_more, path, scalar};
 use crate::error::{Fault, Problem};
@@ -64,9 +66,21 @@ fn records(
         password: credentials::password(section, problems),
         ca_file: path(section.take("ca_file"), problems),
         prefix: prefix.unwrap_or_else(|| Sourced::new(PREFIX.to_owned(), Provenance::Default)),
-        url: one_or_more(url, taken, problems)?,
+        url: one_or_more(url, server, problems)?,
     };
     Some(found)
+}
+
+/// A URL, which is printed, and so holds no secret.
+fn server(text: &str) -> Result<String, Fault> {
+    let url = Url::parse(text).map_err(Fault::Url)?;
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(Fault::UrlCredentials);
+    }
+    if url.host_str().is_none_or(str::is_empty) {
+        return Err(Fault::UrlHost);
+    }
+    Ok(text.to_owned())
 }
 
 fn taken(text: &str) -> Result<String, Fault> {

@@ -6,6 +6,7 @@ mod credentials;
 mod documented;
 mod layers;
 mod refused;
+mod shared;
 mod shown;
 mod upstreams;
 
