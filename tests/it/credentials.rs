@@ -49,12 +49,6 @@ fn with_password(origin: &Origin) -> Upstream {
     Upstream::new("docker.io", origin.address()).credentials(registry::USER, registry::PASSWORD)
 }
 
-fn only(upstream: Upstream) -> Config {
-    Config::default()
-        .head("default_upstream = \"docker.io\"")
-        .upstream(upstream)
-}
-
 #[tokio::test]
 async fn an_anonymous_token_is_fetched_once_and_reused() -> Result<()> {
     let image = images::layered(700, &[50_000, 60_000, 70_000])?;
@@ -105,7 +99,7 @@ async fn a_token_that_is_refused_is_fetched_anew() -> Result<()> {
 async fn a_token_may_cost_a_password() -> Result<()> {
     let image = images::small(720)?;
     let origin = bearer(&image, "", Some(CREDENTIALS)).await?;
-    let ledge = Ledge::start(&only(with_password(&origin))).await?;
+    let ledge = Ledge::start(&Config::only(with_password(&origin))).await?;
     pull(&ledge, &image).await?;
     let seen = origin.seen();
     let token = seen
@@ -126,7 +120,7 @@ async fn basic_authentication_with_a_real_registry() -> Result<()> {
     let registry = Registry::start(Access::Password).await?;
     registry.push(REPOSITORY, "v1", &image).await?;
     let upstream = Upstream::new("docker.io", registry.address());
-    let ledge = Ledge::start(&only(
+    let ledge = Ledge::start(&Config::only(
         upstream.credentials(registry::USER, registry::PASSWORD),
     ))
     .await?;
@@ -146,7 +140,7 @@ async fn a_wrong_password_is_an_error_of_access() -> Result<()> {
             (origin.address(), None, Some(origin))
         };
         let upstream = Upstream::new("docker.io", address).credentials(registry::USER, "wrong");
-        let ledge = Ledge::start(&only(upstream)).await?;
+        let ledge = Ledge::start(&Config::only(upstream)).await?;
         for path in [manifest("v1"), blob(&image.blobs[0].digest)] {
             let answer = ledge.get(&path).fetch().await?;
             assert!(
@@ -166,7 +160,7 @@ async fn a_password_goes_to_no_realm_that_is_not_trusted() -> Result<()> {
     let image = images::small(750)?;
     let realm = bearer(&image, "", Some(CREDENTIALS)).await?;
     let origin = bearer(&image, &realm.url("/token"), Some(CREDENTIALS)).await?;
-    let ledge = Ledge::start(&only(with_password(&origin))).await?;
+    let ledge = Ledge::start(&Config::only(with_password(&origin))).await?;
     let answer = ledge.get(&manifest("v1")).fetch().await?;
     assert!(answer.status >= 400, "{}", answer.text());
     let told: Vec<_> = realm
@@ -176,7 +170,7 @@ async fn a_password_goes_to_no_realm_that_is_not_trusted() -> Result<()> {
         .collect();
     assert!(told.iter().all(String::is_empty), "{told:?}");
 
-    let trusting = only(with_password(&origin).trusted(&[realm.address()]));
+    let trusting = Config::only(with_password(&origin).trusted(&[realm.address()]));
     let ledge = Ledge::start(&trusting).await?;
     pull(&ledge, &image).await?;
     let told: Vec<_> = realm

@@ -42,11 +42,7 @@ impl Site {
             origin.put(&format!("library/{name}"), "v1", image);
         }
         let upstream = Upstream::new("docker.io", origin.address());
-        let lines = lines.iter().chain(&["fresh = \"0s\""]);
-        let upstream = lines.fold(upstream, |upstream, line| upstream.line((*line).to_owned()));
-        let config = Config::default()
-            .head("default_upstream = \"docker.io\"")
-            .upstream(upstream);
+        let config = Config::only(upstream.lines(lines).lines(&["fresh = \"0s\""]));
         let ledge = Ledge::start(&config).await?;
         Ok(Self {
             origin,

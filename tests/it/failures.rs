@@ -137,9 +137,7 @@ async fn who_sent_wrong_bytes_is_asked_last() -> Result<()> {
     second.put_blob(REPOSITORY, &object);
     first.rule(Rule::new(&object.digest, Act::Tamper));
     let endpoints = [first.address(), second.address()];
-    let config = Config::default()
-        .head("default_upstream = \"docker.io\"")
-        .upstream(Upstream::endpoints("docker.io", &endpoints));
+    let config = Config::only(Upstream::endpoints("docker.io", &endpoints));
     let ledge = Ledge::start(&config).await?;
     let cut = ledge.get(&blob(&object.digest)).fetch().await;
     cut.expect_err("the first one's bytes are wrong");

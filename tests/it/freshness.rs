@@ -18,12 +18,7 @@ async fn start(image: &Image, lines: &[&str]) -> Result<(Origin, Ledge)> {
     let origin = Origin::start().await?;
     origin.put(REPOSITORY, "v1", image);
     let upstream = Upstream::new("docker.io", origin.address());
-    let upstream = lines
-        .iter()
-        .fold(upstream, |upstream, line| upstream.line((*line).to_owned()));
-    let config = Config::default()
-        .head("default_upstream = \"docker.io\"")
-        .upstream(upstream);
+    let config = Config::only(upstream.lines(lines));
     let ledge = Ledge::start(&config).await?;
     Ok((origin, ledge))
 }

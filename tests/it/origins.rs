@@ -34,9 +34,7 @@ async fn pull(ledge: &Ledge, image: &Image) -> Result<()> {
 
 /// Every tag is asked for anew.
 fn config(upstream: Upstream) -> Config {
-    Config::default()
-        .head("default_upstream = \"docker.io\"")
-        .upstream(upstream.line("fresh = \"0s\"".to_owned()))
+    Config::only(upstream.line("fresh = \"0s\"".to_owned()))
 }
 
 fn user(upstream: Upstream) -> Upstream {

@@ -16,9 +16,7 @@ use crate::site::{REPOSITORY, blob, is, manifest, noise};
 /// Tags are never fresh: every pull would ask the origin.
 fn config(addresses: &[std::net::SocketAddr]) -> Config {
     let upstream = Upstream::endpoints("docker.io", addresses).line("fresh = \"0s\"".to_owned());
-    Config::default()
-        .head("default_upstream = \"docker.io\"")
-        .upstream(upstream)
+    Config::only(upstream)
 }
 
 /// PEERS 10.
@@ -103,9 +101,7 @@ async fn what_is_fresh_lasts_longer_as_the_quota_runs_out() -> Result<()> {
         origin.put(REPOSITORY, "v1", &image);
         origin.rule(Rule::new("", Act::Fields(fields)));
         let upstream = Upstream::new("docker.io", origin.address());
-        let config = Config::default()
-            .head("default_upstream = \"docker.io\"")
-            .upstream(upstream.line("fresh = \"4s\"".to_owned()));
+        let config = Config::only(upstream.line("fresh = \"4s\"".to_owned()));
         let ledge = Ledge::start(&config).await?;
         is(&ledge.get(&manifest("v1")).fetch().await?, image.root())?;
         // Its time passes: that is what is waited for.
@@ -177,9 +173,7 @@ async fn the_copy_is_served_when_the_origin_s_certificate_expires() -> Result<()
             certificate.display()
         ))
         .line(format!("client_key = \"{}\"", key.display()));
-    let config = Config::default()
-        .head("default_upstream = \"docker.io\"")
-        .upstream(upstream);
+    let config = Config::only(upstream);
     let ledge = Ledge::start(&config).await?;
     is(&ledge.get(&manifest("v1")).fetch().await?, image.root())?;
     secure.expire();
@@ -212,9 +206,7 @@ async fn a_copy_serves_for_as_long_as_is_configured() -> Result<()> {
     origin.put(REPOSITORY, "v1", &image);
     let upstream = Upstream::new("docker.io", origin.address());
     let upstream = upstream.line("fresh = \"0s\"\nstale_if_error = \"0s\"".to_owned());
-    let config = Config::default()
-        .head("default_upstream = \"docker.io\"")
-        .upstream(upstream);
+    let config = Config::only(upstream);
     let ledge = Ledge::start(&config).await?;
     let tags = format!("/v2/{REPOSITORY}/tags/list");
     is(&ledge.get(&manifest("v1")).fetch().await?, image.root())?;

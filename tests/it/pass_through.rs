@@ -9,7 +9,7 @@ use futures::future::try_join_all;
 use ledge_tests::config::{Config, Upstream};
 use ledge_tests::files;
 use ledge_tests::http::{Answer, Method, Request};
-use ledge_tests::images::{self, Image};
+use ledge_tests::images::{self, Image, Object};
 use ledge_tests::ledge::Ledge;
 use ledge_tests::origin::{Auth, Origin};
 
@@ -25,6 +25,11 @@ fn basic(user: &str) -> String {
 
 fn as_user(request: Request, user: &str) -> Request {
     request.header("authorization", &basic(user))
+}
+
+/// Who may pull gets the right bytes.
+async fn ann_gets(ledge: &Ledge, path: &str, object: &Object) -> Result<()> {
+    is(&as_user(ledge.get(path), "ann:1").fetch().await?, object)
 }
 
 fn blob(digest: &str) -> String {
@@ -43,12 +48,7 @@ async fn start(image: &Image, lines: &[&str]) -> Result<(Origin, Ledge)> {
 async fn mirror(origin: &Origin, lines: &[&str]) -> Result<Ledge> {
     let upstream =
         Upstream::new("docker.io", origin.address()).line("access = \"pass-through\"".to_owned());
-    let upstream = lines
-        .iter()
-        .fold(upstream, |upstream, line| upstream.line((*line).to_owned()));
-    let config = Config::default()
-        .head("default_upstream = \"docker.io\"")
-        .upstream(upstream);
+    let config = Config::only(upstream.lines(lines));
     Ledge::start(&config).await
 }
 
@@ -67,16 +67,8 @@ async fn the_origin_says_who_is_let_in() -> Result<()> {
     is_challenged(&ledge.get(MANIFEST).fetch().await?)?;
     let ping = as_user(ledge.get("/v2/"), "ann:1").fetch().await?;
     assert_eq!(ping.status, 200, "{}", ping.text());
-    is(
-        &as_user(ledge.get(MANIFEST), "ann:1").fetch().await?,
-        image.root(),
-    )?;
-    is(
-        &as_user(ledge.get(&blob(&object.digest)), "ann:1")
-            .fetch()
-            .await?,
-        object,
-    )?;
+    ann_gets(&ledge, MANIFEST, image.root()).await?;
+    ann_gets(&ledge, &blob(&object.digest), object).await?;
     let first = origin
         .seen()
         .into_iter()
@@ -119,17 +111,9 @@ async fn what_the_origin_said_is_remembered_for_its_time() -> Result<()> {
     let image = images::small(1501)?;
     let (origin, ledge) = start(&image, &["allowed_for = \"3s\"", "fresh = \"1h\""]).await?;
     let pull = async || {
-        is(
-            &as_user(ledge.get(MANIFEST), "ann:1").fetch().await?,
-            image.root(),
-        )?;
+        ann_gets(&ledge, MANIFEST, image.root()).await?;
         for object in &image.blobs {
-            is(
-                &as_user(ledge.get(&blob(&object.digest)), "ann:1")
-                    .fetch()
-                    .await?,
-                object,
-            )?;
+            ann_gets(&ledge, &blob(&object.digest), object).await?;
         }
         anyhow::Ok(())
     };
@@ -231,16 +215,8 @@ async fn while_the_origin_is_away_those_it_let_in_are_served() -> Result<()> {
     let object = &image.blobs[0];
     is_challenged(&ledge.get("/v2/").fetch().await?)?;
     is_challenged(&ledge.get(MANIFEST).fetch().await?)?;
-    is(
-        &as_user(ledge.get(MANIFEST), "ann:1").fetch().await?,
-        image.root(),
-    )?;
-    is(
-        &as_user(ledge.get(&blob(&object.digest)), "ann:1")
-            .fetch()
-            .await?,
-        object,
-    )?;
+    ann_gets(&ledge, MANIFEST, image.root()).await?;
+    ann_gets(&ledge, &blob(&object.digest), object).await?;
     origin.down().await?;
     let stale = as_user(ledge.get(MANIFEST), "ann:1").fetch().await?;
     is(&stale, image.root())?;
@@ -249,12 +225,7 @@ async fn while_the_origin_is_away_those_it_let_in_are_served() -> Result<()> {
         "{:?}",
         stale.headers
     );
-    is(
-        &as_user(ledge.get(&blob(&object.digest)), "ann:1")
-            .fetch()
-            .await?,
-        object,
-    )?;
+    ann_gets(&ledge, &blob(&object.digest), object).await?;
     // What a client is to show is still said, and who was never let in is not now.
     is_challenged(&ledge.get("/v2/").fetch().await?)?;
     is_challenged(&ledge.get(MANIFEST).fetch().await?)?;

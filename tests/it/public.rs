@@ -20,9 +20,7 @@ async fn what_is_public_is_listed_and_vouched_for_and_the_rest_is_not() -> Resul
     let upstream = Upstream::new("docker.io", origin.address())
         .credentials("me", "secret")
         .line("public = [\"open/*\"]".to_owned());
-    let config = Config::default()
-        .head("default_upstream = \"docker.io\"")
-        .upstream(upstream);
+    let config = Config::only(upstream);
     let ledge = Ledge::start(&config).await?;
     let object = &image.blobs[0];
     let pull = async |repository: &str| {

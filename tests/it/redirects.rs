@@ -44,9 +44,7 @@ impl Redirecting {
 }
 
 fn only(upstream: Upstream) -> Config {
-    Config::default()
-        .head("default_upstream = \"docker.io\"")
-        .upstream(upstream)
+    Config::only(upstream)
 }
 
 #[tokio::test]

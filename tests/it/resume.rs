@@ -123,9 +123,7 @@ async fn the_next_endpoint_is_asked_when_the_first_is_down() -> Result<()> {
     first.put_blob(REPOSITORY, &object);
     second.put_blob(REPOSITORY, &object);
     let endpoints = [first.address(), second.address()];
-    let config = Config::default()
-        .head("default_upstream = \"docker.io\"")
-        .upstream(Upstream::endpoints("docker.io", &endpoints));
+    let config = Config::only(Upstream::endpoints("docker.io", &endpoints));
     let ledge = Ledge::start(&config).await?;
     let (_gate, client) = broken(&first, &ledge, &object).await?;
     first.down().await?;
@@ -199,9 +197,7 @@ async fn an_object_store_behind_a_redirect_is_resumed_through_the_registry() -> 
         bucket.rule(Rule::new(&object.digest, act).times(1));
     }
     let upstream = Upstream::new("docker.io", registry.address());
-    let config = Config::default()
-        .head("default_upstream = \"docker.io\"")
-        .upstream(upstream.trusted(&[bucket.address()]));
+    let config = Config::only(upstream.trusted(&[bucket.address()]));
     let ledge = Ledge::start(&config).await?;
     is(&ledge.get(&blob(&object.digest)).fetch().await?, &object)?;
     let rest = rest(BREAK, &object);

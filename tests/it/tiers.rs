@@ -19,10 +19,7 @@ use crate::site::{REPOSITORY, blob, is, manifest, noise};
 /// A mirror of two registries, of which another mirror has both.
 async fn mirror(address: SocketAddr, line: &str) -> Result<Ledge> {
     let upstream = |name| Upstream::new(name, address).line(line.to_owned());
-    let config = Config::default()
-        .head("default_upstream = \"docker.io\"")
-        .upstream(upstream("docker.io"))
-        .upstream(upstream("ghcr.io"));
+    let config = Config::only(upstream("docker.io")).upstream(upstream("ghcr.io"));
     Ledge::start(&config).await
 }
 

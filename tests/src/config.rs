@@ -62,6 +62,13 @@ impl Upstream {
         self.lines.push(line);
         self
     }
+
+    /// Several of them.
+    #[must_use]
+    pub fn lines(mut self, lines: &[&str]) -> Self {
+        self.lines.extend(lines.iter().map(|&line| line.to_owned()));
+        self
+    }
 }
 
 /// A configuration file; every test names its upstreams.
@@ -75,9 +82,15 @@ impl Config {
     /// One upstream: docker.io at `address`, which is also the default.
     #[must_use]
     pub fn docker(address: SocketAddr) -> Self {
+        Self::only(Upstream::new("docker.io", address))
+    }
+
+    /// One upstream, called docker.io, which is also the default.
+    #[must_use]
+    pub fn only(upstream: Upstream) -> Self {
         Self::default()
             .head("default_upstream = \"docker.io\"")
-            .upstream(Upstream::new("docker.io", address))
+            .upstream(upstream)
     }
 
     /// Adds a section `[SECTION]` with one line. Nothing of the head may follow.

@@ -1,13 +1,13 @@
 //! Authorities, client certificates and proxies of upstreams.
 
 use anyhow::Result;
-use ledge_tests::config::Upstream;
+use ledge_tests::config::{Config, Upstream};
 use ledge_tests::images::{self, Image};
 use ledge_tests::ledge::Ledge;
 use ledge_tests::origin::Origin;
 use ledge_tests::secure::Secure;
 
-use super::{only, pull};
+use super::pull;
 use crate::site::{REPOSITORY, manifest};
 
 async fn site(seed: u64) -> Result<(Origin, Image)> {
@@ -31,12 +31,12 @@ async fn an_authority_is_believed_and_a_certificate_shown() -> Result<()> {
     let upstream = || Upstream::at("docker.io", &secure.url());
     for lines in [None, Some(&authority), Some(&identity)] {
         let upstream = lines.cloned().into_iter().fold(upstream(), Upstream::line);
-        let ledge = Ledge::start(&only(upstream)).await?;
+        let ledge = Ledge::start(&Config::only(upstream)).await?;
         let answer = ledge.get(&manifest("v1")).fetch().await?;
         assert_eq!(answer.status, 502, "{lines:?}: {}", answer.text());
     }
     assert!(origin.seen().is_empty(), "{:?}", origin.seen());
-    let ledge = Ledge::start(&only(upstream().line(authority).line(identity))).await?;
+    let ledge = Ledge::start(&Config::only(upstream().line(authority).line(identity))).await?;
     pull(&ledge, &image).await
 }
 
@@ -46,7 +46,7 @@ async fn a_proxy_is_gone_through() -> Result<()> {
     let (origin, image) = site(771).await?;
     let proxy = format!("proxy = \"http://me:hunter2@{}\"", origin.address());
     let nowhere = || Upstream::at("docker.io", "http://nowhere.invalid");
-    let ledge = Ledge::start(&only(nowhere().line(proxy))).await?;
+    let ledge = Ledge::start(&Config::only(nowhere().line(proxy))).await?;
     pull(&ledge, &image).await?;
     let seen = origin.seen();
     assert!(!seen.is_empty());
@@ -61,7 +61,7 @@ async fn a_proxy_is_gone_through() -> Result<()> {
     assert!(!log.contains("hunter2"), "{log}");
 
     let variables = [("HTTP_PROXY", origin.address().to_string().into())];
-    let ledge = Ledge::start_with(&only(nowhere()), &variables).await?;
+    let ledge = Ledge::start_with(&Config::only(nowhere()), &variables).await?;
     pull(&ledge, &image).await
 }
 
@@ -72,7 +72,7 @@ async fn a_proxy_of_the_environment_is_not_for_this_machine() -> Result<()> {
     let proxy = Origin::start().await?;
     let variables = [("HTTP_PROXY", proxy.address().to_string().into())];
     let upstream = Upstream::new("docker.io", origin.address());
-    let ledge = Ledge::start_with(&only(upstream), &variables).await?;
+    let ledge = Ledge::start_with(&Config::only(upstream), &variables).await?;
     pull(&ledge, &image).await?;
     assert!(proxy.seen().is_empty(), "{:?}", proxy.seen());
     Ok(())

@@ -17,7 +17,6 @@ use ledge_tests::origin::{Auth, Grant, Origin, TokenService};
 use serde_json::json;
 use tempfile::TempDir;
 
-use super::only;
 use crate::site::{REPOSITORY, blob, is, manifest};
 
 /// What no log line and no error may hold.
@@ -62,7 +61,7 @@ impl Stage {
         let upstream = Upstream::new("docker.io", self.origin.address());
         let upstream = upstream.line("negative = \"0s\"\nfresh = \"0s\"".to_owned());
         let lines = lines.iter().cloned();
-        only(lines.fold(upstream, Upstream::line))
+        Config::only(lines.fold(upstream, Upstream::line))
     }
 
     async fn start(&self, lines: &[String]) -> Result<Ledge> {

@@ -5,11 +5,16 @@ use std::net::TcpListener;
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use ledge_valkey::{Address, Options, Server};
 use tempfile::TempDir;
+use tokio::net::TcpStream;
 
-/// The user's password, and the one of the server.
+/// Far above what it takes to start.
+const READY: Duration = Duration::from_secs(30);
+
+/// The server's password.
 pub(crate) const PASSWORD: &str = "hunter2";
 
 pub(crate) struct Redis {
@@ -54,12 +59,14 @@ impl Redis {
         });
         let Some(process) = started else { return false };
         self.process = Some(process);
-        while tokio::net::TcpStream::connect(("127.0.0.1", self.port))
+        let answers = async {
+            while TcpStream::connect(("127.0.0.1", self.port)).await.is_err() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(READY, answers)
             .await
-            .is_err()
-        {
-            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
-        }
+            .expect("the server answers");
         true
     }
 
