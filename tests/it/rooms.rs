@@ -44,7 +44,7 @@ const ROOMS: [(&str, &[&str]); 15] = [
     ),
     ("host/valkey", &["ledge-store"]),
     ("host/warm", &["ledge-core"]),
-    ("tests", &[]),
+    ("tests", &["ledge-store"]),
     ("tests/hostile-guest", &[]),
     ("xtask", &[]),
 ];

@@ -19,10 +19,10 @@ const LABELS: [&str; 2] = ["default", "catalog"];
 const RECORDS_UNUSED: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// What the records of a label may take: a sixteenth of a bounded store, but enough for some ten thousand;
-/// else enough for a million.
+/// else enough for a million images: each costs some hundred bytes for its tag, and for each of its objects.
 const RECORDS_SHARE: u64 = 16;
 const RECORDS_LEAST: u64 = 4 << 20;
-const RECORDS_MOST: u64 = 256 << 20;
+const RECORDS_MOST: u64 = 1 << 30;
 
 /// The store's bounds.
 pub(crate) fn bounds(config: &Config) -> Bounds {

@@ -27,6 +27,14 @@ pub enum Metric {
     PeakMib,
     /// The most that a store took of the disk, by its bound.
     DiskRatio,
+    /// Requests a second by those of the smallest store.
+    RateToSmall,
+    /// From the start of the process to its first answer, after one that ended well.
+    StartSeconds,
+    /// The same, after one that was killed.
+    StartAfterKill,
+    /// What [`Self::PeakMib`] is above that of the smallest store.
+    MemoryOverSmall,
     /// 1 if the client got the right bytes.
     Right,
     /// 1 if the right bytes were stored.
@@ -62,6 +70,10 @@ impl Metric {
             Self::FastRatio => ("fast_ratio", "ratio", 4),
             Self::PeakMib => ("peak_mib", "MiB", 1),
             Self::DiskRatio => ("disk_ratio", "ratio", 4),
+            Self::RateToSmall => ("rate_to_small", "ratio", 3),
+            Self::StartSeconds => ("start_s", "s", 3),
+            Self::StartAfterKill => ("start_after_kill_s", "s", 3),
+            Self::MemoryOverSmall => ("memory_over_small_mib", "MiB", 1),
             Self::Right => ("right", "0/1", 0),
             Self::StoredRight => ("stored_right", "0/1", 0),
             Self::StoredWrong => ("stored_wrong", "0/1", 0),

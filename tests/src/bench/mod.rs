@@ -13,6 +13,7 @@ pub mod crowd;
 pub mod far;
 pub mod faults;
 pub mod first_byte;
+pub mod growth;
 pub mod hyper;
 pub mod load;
 pub mod memory;
@@ -51,6 +52,8 @@ pub enum Suite {
     Soak,
     /// What a store of 1 GiB takes of the disk while 10 GiB pass through it: only if it is named.
     Bounded,
+    /// A thousand, a hundred thousand and a million objects, asked for at random: only if it is named.
+    Growth,
 }
 
 /// How it is measured.
@@ -58,7 +61,7 @@ pub enum Suite {
 pub struct Options {
     /// At least one.
     pub rounds: u32,
-    /// Seconds a case, server and round of `warm`.
+    /// Seconds a case, server and round of `warm` and `growth`.
     pub seconds: u32,
     /// Without repetition.
     pub servers: Vec<Kind>,
@@ -108,6 +111,13 @@ impl Suite {
             Self::SlowReaders => slow_readers::run(options).await?,
             Self::Soak => soak::run(options).await?,
             Self::Bounded => bounded::run().await?,
+            Self::Growth => {
+                growth::run(Plan {
+                    rounds: options.rounds.min(growth::ROUNDS),
+                    seconds: options.seconds,
+                })
+                .await?
+            }
             Self::Faults => return faults::run(options).await,
         };
         Ok(Outcome {

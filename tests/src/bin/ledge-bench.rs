@@ -20,16 +20,16 @@ struct Command {
 
 #[derive(Debug, Args)]
 struct Bench {
-    /// What to measure; all of it but `soak` and `bounded` if nothing is named.
+    /// What to measure; all of it but `soak`, `bounded` and `growth` if nothing is named.
     #[arg(value_enum)]
     cases: Vec<Suite>,
     /// Print one JSON object a line, and the tables to standard error.
     #[arg(long)]
     json: bool,
-    /// How often every case is measured; `coalesce` takes at most 3 rounds, and others than Ledge one; `soak` and `bounded` take one.
+    /// How often every case is measured; `coalesce` and `growth` take at most 3 rounds, and others than Ledge one; `soak` and `bounded` take one.
     #[arg(long, default_value_t = 5, value_parser = value_parser!(u32).range(1..))]
     rounds: u32,
-    /// Seconds a case, server and round of `warm`.
+    /// Seconds a case, server and round of `warm` and `growth`.
     #[arg(long, default_value_t = 5, value_parser = value_parser!(u32).range(1..))]
     seconds: u32,
     /// Which mirrors are measured; `warm` has its own.
@@ -105,12 +105,12 @@ async fn bench(bench: Bench) -> Result<()> {
     Ok(())
 }
 
-/// Without what is named twice; `coalesce` has the ranges in it, and `soak` and `bounded` must be named.
+/// Without what is named twice; `coalesce` has the ranges in it, and `soak`, `bounded` and `growth` must be named.
 fn suites(named: Vec<Suite>) -> Vec<Suite> {
     let all = if named.is_empty() {
         let variants = Suite::value_variants().iter().copied();
         variants
-            .filter(|suite| !matches!(suite, Suite::Soak | Suite::Bounded))
+            .filter(|suite| !matches!(suite, Suite::Soak | Suite::Bounded | Suite::Growth))
             .collect()
     } else {
         unique(named)
@@ -179,6 +179,7 @@ mod tests {
         assert!(suites(Vec::new()).contains(&Suite::Warm));
         assert!(!suites(Vec::new()).contains(&Suite::Soak));
         assert!(!suites(Vec::new()).contains(&Suite::Bounded));
+        assert!(!suites(Vec::new()).contains(&Suite::Growth));
         assert_eq!(suites(vec![Suite::Soak]), [Suite::Soak]);
     }
 }

@@ -1,6 +1,7 @@
 //! Content-addressed objects on the local file system.
 
 mod body;
+mod cached;
 mod claims;
 mod error;
 mod layout;
@@ -25,6 +26,7 @@ pub use window::read_window;
 use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, ErrorKind};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -33,6 +35,7 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use ledge_core::digest::Digest;
 
+use cached::Cached;
 use claims::{Claim, Claims};
 use layout::Layout;
 use object::ObjectFile;
@@ -110,8 +113,8 @@ impl BlobStore {
         })))
     }
 
-    /// The object, if it is stored. Waits for nothing if it is in memory; a small one is in
-    /// memory afterwards. It counts as a use.
+    /// The object, if it is stored. Waits for nothing if it is in memory, this process's or the
+    /// kernel's; a small one is in memory afterwards. It counts as a use.
     ///
     /// # Errors
     /// [`StoreError::Io`] if its file is there and cannot be read.
@@ -120,6 +123,9 @@ impl BlobStore {
         if let Some(bytes) = inner.tier.get(digest) {
             inner.space.note_use(digest);
             return Ok(Some(Object::in_memory(bytes)));
+        }
+        if let Some(known) = inner.load_at_once(digest) {
+            return Ok(known);
         }
         let (inner, digest) = (inner.clone(), digest.clone());
         blocking(move || inner.load(&digest)).await
@@ -247,6 +253,27 @@ impl Inner {
         self.number.fetch_add(1, Ordering::Relaxed)
     }
 
+    /// The object, or that there is none; none if that is not known without waiting.
+    fn load_at_once(&self, digest: &Digest) -> Option<Option<Object>> {
+        let path = self.layout.object(digest);
+        let reading = self.space.readers.enter(digest);
+        let file = match cached::open(&path) {
+            Cached::Open(file) => file,
+            Cached::Missing => return Some(None),
+            Cached::Unknown => return None,
+        };
+        let size = file.metadata().ok()?.len();
+        let file = ObjectFile::new(file, reading, path);
+        let object = if self.tier.admits(size) {
+            let bytes = cached::read(&file.file, 0..size)?;
+            self.remember(digest, &file, bytes)
+        } else {
+            Object::in_file(file, size)
+        };
+        self.space.note_use(digest);
+        Some(Some(object))
+    }
+
     fn load(&self, digest: &Digest) -> Result<Option<Object>, StoreError> {
         let path = self.layout.object(digest);
         let reading = self.space.readers.enter(digest);
@@ -255,20 +282,23 @@ impl Inner {
         };
         self.space.note_use(digest);
         let size = file.metadata().map_err(StoreError::at(&path))?.len();
-        let file = ObjectFile {
-            file: Arc::new(OpenFile::new(file, Some(reading))),
-            path: path.into(),
-        };
+        let file = ObjectFile::new(file, reading, path);
         if !self.tier.admits(size) {
             return Ok(Some(Object::in_file(file, size)));
         }
         let bytes = file.read(0..size).map_err(StoreError::at(&file.path))?;
+        Ok(Some(self.remember(digest, &file, bytes)))
+    }
+
+    /// Puts an object's bytes into memory.
+    fn remember(&self, digest: &Digest, file: &ObjectFile, bytes: Bytes) -> Object {
         self.tier.insert(digest.clone(), bytes.clone());
         // It may have been removed since it was opened, and from the memory before it was put there.
-        if !file.path.exists() {
+        let is_there = file.file.metadata().is_ok_and(|about| about.nlink() > 0);
+        if !is_there {
             self.tier.remove(digest);
         }
-        Ok(Some(Object::in_memory(bytes)))
+        Object::in_memory(bytes)
     }
 }
 

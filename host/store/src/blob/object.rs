@@ -1,14 +1,16 @@
 //! A committed object, ready to be read.
 
 use std::fmt;
+use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::open_file::Reading;
 use super::{ObjectBody, OpenFile, StoreError, blocking};
 
 /// A committed object. It can be read for as long as it is held, also after it was removed.
@@ -100,6 +102,13 @@ impl fmt::Debug for Object {
 }
 
 impl ObjectFile {
+    pub(super) fn new(file: File, reading: Reading, path: PathBuf) -> Self {
+        Self {
+            file: Arc::new(OpenFile::new(file, Some(reading))),
+            path: path.into(),
+        }
+    }
+
     /// Reads exactly these bytes. Blocking.
     pub(super) fn read(&self, span: Range<u64>) -> io::Result<Bytes> {
         let length = usize::try_from(span.end.saturating_sub(span.start))

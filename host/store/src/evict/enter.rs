@@ -94,13 +94,17 @@ impl Inner {
         }
     }
 
+    /// What changes nothing but the time, and little of that, is not written: in a store that nothing
+    /// comes into, clients cost the disk nothing.
     fn used(&self, digest: &Digest, entry: Entry, now: Minutes) {
-        let used = Entry {
-            used: entry.used.max(now),
-            standing: entry.standing.used(self.space.books().now()),
-            ..entry
-        };
-        if used != entry {
+        let standing = entry.standing.used(self.space.books().now());
+        let is_due = entry.used < now.before(self.space.noted_each());
+        if is_due || standing != entry.standing {
+            let used = Entry {
+                used: entry.used.max(now),
+                standing,
+                ..entry
+            };
             self.space.asked(self.space.index.set(digest, &used));
         }
     }

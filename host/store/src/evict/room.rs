@@ -203,6 +203,7 @@ impl Inner {
             used: books.used(&measured),
             evicted: self.space.evicted.load(Ordering::Relaxed),
             evicted_bytes: self.space.evicted_bytes.load(Ordering::Relaxed),
+            complete: !self.space.is_incomplete(),
         })
     }
 }

@@ -15,9 +15,17 @@ use crate::blob::Readers;
 use crate::kv::{KvError, OpenKvError};
 use crate::minutes::Minutes;
 
-/// How many digests' uses wait to be written: far more than are used in the seconds between, for some
-/// MiB. More are not noted.
-const USES: usize = 1 << 16;
+/// How many digests' uses wait to be written, for some MiB. Of more, those that come first are noted:
+/// what is used often is among them soon, and looking up more in the seconds between would cost clients
+/// what they come for.
+const USES: usize = 1 << 14;
+
+/// A use is written for its time alone when the last one that is written was so long ago: what is read all day
+/// costs a write an hour.
+const NOTED: Duration = Duration::from_secs(60 * 60);
+
+/// The part of an age bound that a use may be later than what is written of it: little beside the bound.
+const NOTED_PART: u32 = 64;
 
 /// Which part of the store may come in before the index is written, a 256th: after a crash it is not
 /// counted until the walk finds it. In a large store that is no write more than there are; in a small
@@ -45,6 +53,9 @@ pub struct Usage {
     pub evicted: u64,
     /// What those took.
     pub evicted_bytes: u64,
+    /// Whether all of that is known: not while objects are still looked for, after a process that did not
+    /// end well.
+    pub complete: bool,
 }
 
 /// The store's room, and who has a part in it.
@@ -152,9 +163,19 @@ impl Space {
         }
     }
 
-    /// Those that were noted since the last call.
-    pub(super) fn take_uses(&self) -> HashSet<Digest> {
-        std::mem::take(&mut *lock(&self.uses))
+    /// Those that were noted since the last call, in the order of the index: neighbours are looked up
+    /// together.
+    pub(super) fn take_uses(&self) -> Vec<Digest> {
+        let uses = std::mem::take(&mut *lock(&self.uses));
+        let mut uses: Vec<Digest> = uses.into_iter().collect();
+        uses.sort_unstable_by(|one, other| one.hex().cmp(other.hex()));
+        uses
+    }
+
+    /// How long after a use the next one is written for its time alone.
+    pub(super) fn noted_each(&self) -> Duration {
+        let part = self.max_age.map(|max_age| max_age / NOTED_PART);
+        part.unwrap_or(NOTED).min(NOTED)
     }
 
     /// What the index answers. If it fails, pulls do not: the index is made to agree again later.
