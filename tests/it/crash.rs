@@ -130,7 +130,7 @@ fn name(path: &Path) -> String {
 }
 
 /// Every stored blob hashes to its name.
-fn nothing_half(store: &Path) -> Result<()> {
+pub(crate) fn nothing_half(store: &Path) -> Result<()> {
     let stored = files::under(&store.join("blobs"));
     ensure!(
         !stored.is_empty(),

@@ -4,18 +4,21 @@ use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use bytes::Bytes;
 use ledge_tests::config::Config;
 use ledge_tests::files;
 use ledge_tests::gate::Gate;
 use ledge_tests::http::Answer;
-use ledge_tests::images::{self, Object};
+use ledge_tests::images::{self, Image, Object};
 use ledge_tests::ledge::Ledge;
 use ledge_tests::origin::Origin;
 use ledge_tests::script::{Act, Rule};
 use tempfile::TempDir;
 
+use crate::crash::nothing_half;
 use crate::site::{REPOSITORY, asked, blob, hit, is, manifest, noise};
 
 /// The disk's size: the key-value stores and a few blobs.
@@ -24,6 +27,11 @@ const DISK: usize = 24 << 20;
 /// A blob that the disk has no room for, and one that it has.
 const LARGE: usize = 40_000_000;
 const SMALL: usize = 2_000_000;
+
+const TAGS: &str = "/v2/library/app/tags/list";
+
+/// Far above what an end takes that writes everything down.
+const END: Duration = Duration::from_secs(60);
 
 /// A file system of `DISK` bytes. Unmounted when it is dropped.
 struct Disk(TempDir);
@@ -86,6 +94,27 @@ impl Site {
 
     async fn blob(&self, object: &Object) -> Result<Answer> {
         self.ledge.get(&blob(&object.digest)).fetch().await
+    }
+
+    /// Fails unless a client gets all of an image.
+    async fn pull(&self, tag: &str, image: &Image) -> Result<()> {
+        is(&self.ledge.get(&manifest(tag)).fetch().await?, image.root())?;
+        for object in &image.blobs {
+            is(&self.blob(object).await?, object)?;
+        }
+        Ok(())
+    }
+
+    /// A list of tags that its record needs new pages for: what is set of a pull may fit into the old ones.
+    async fn long_list(&self) -> Result<Bytes> {
+        let image = images::small(1570)?;
+        for number in 0..4000 {
+            let tag = format!("v{number:0>127}");
+            self.origin.put(REPOSITORY, &tag, &image);
+        }
+        let answer = self.ledge.get(TAGS).fetch().await?;
+        ensure!(answer.status == 200 && answer.body.len() > 4000 * 128);
+        Ok(answer.body)
     }
 
     /// Fails if anything of the object is on the disk.
@@ -224,4 +253,53 @@ async fn a_full_disk_ends_no_pull_and_is_used_again_when_it_has_room() -> Result
         &site.ledge.get(&manifest("v1")).fetch().await?,
         image.root(),
     )
+}
+
+/// The records, too: what could not be written while the disk was full is there after a restart.
+#[tokio::test(flavor = "multi_thread")]
+async fn records_of_a_full_disk_are_written_when_it_has_room() -> Result<()> {
+    let image = images::layered(1550, &[SMALL])?;
+    let mut site = Site::start(&[]).await?;
+    site.origin.put(REPOSITORY, "v1", &image);
+    let filler = site.disk.fill()?;
+    // The database can write nothing, and is opened again and again. There is no object to evict.
+    let list = site.long_list().await?;
+    site.ledge.line("records are not written").await?;
+    site.pull("v1", &image).await?;
+    ensure!(site.ledge.get(TAGS).fetch().await?.body == list);
+    fs::remove_file(filler)?;
+    site.pull("v1", &image).await?;
+
+    site.ledge.terminate();
+    ensure!(site.ledge.ended(END).await?.success());
+    site.ledge = site.ledge.restart().await?;
+    site.origin.forget();
+    site.pull("v1", &image).await?;
+    ensure!(site.ledge.get(TAGS).fetch().await?.body == list);
+    // Objects may have been in memory alone: those come again, by their digests.
+    let mut asked = site.origin.seen();
+    asked.retain(|seen| !seen.path.contains("sha256:"));
+    ensure!(asked.is_empty(), "{asked:?}");
+    Ok(())
+}
+
+/// A process that is killed on a full disk leaves nothing half, neither objects nor records.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_kill_on_a_full_disk_leaves_nothing_half() -> Result<()> {
+    let image = images::layered(1560, &[SMALL])?;
+    let mut site = Site::start(&[]).await?;
+    site.origin.put(REPOSITORY, "v1", &image);
+    let filler = site.disk.fill()?;
+    let list = site.long_list().await?;
+    site.ledge.line("records are not written").await?;
+    site.pull("v1", &image).await?;
+    site.ledge.kill();
+    for object in &image.blobs {
+        site.keeps_nothing(object)?;
+    }
+    fs::remove_file(filler)?;
+    site.ledge = site.ledge.restart().await?;
+    site.pull("v1", &image).await?;
+    ensure!(site.ledge.get(TAGS).fetch().await?.body == list);
+    nothing_half(&site.ledge.store())
 }

@@ -36,7 +36,7 @@ pub(crate) const WRK: Client = Client {
 };
 
 /// Everything that a test drives.
-pub(crate) const ALL: [Client; 9] = [
+pub(crate) const ALL: [Client; 10] = [
     DOCKER_REGISTRY,
     SKOPEO,
     Client {
@@ -58,6 +58,10 @@ pub(crate) const ALL: [Client; 9] = [
     Client {
         package: "redis-server",
         programs: &["redis-server"],
+    },
+    Client {
+        package: "strace",
+        programs: &["strace"],
     },
     ZSTD,
     WRK,

@@ -20,9 +20,10 @@ use super::pending::{Change, Changes, Pending, behind};
 use super::{KeyValue, KeyValueStore, KvError, OpenKvError, check_key};
 use crate::directory;
 
-/// The database's own cache of pages, 16 MiB (its default is 1 GiB): some 60,000 records, the tags
-/// and grants of several thousand images. What does not fit is in the kernel's page cache.
-const PAGE_CACHE: usize = 16 << 20;
+/// The database's own cache of pages, 4 MiB (its default is 1 GiB): some 15,000 records, the tags
+/// and grants of a thousand images. What does not fit is in the kernel's page cache, from where a page
+/// costs a microsecond, so that of a million images more of them would spare no request much.
+const PAGE_CACHE: usize = 4 << 20;
 
 /// An open file of records. Clones and labels share it; the last one that is dropped writes what
 /// waits and closes it, which blocks for as long as the disk takes.
