@@ -24,11 +24,11 @@ mod kv;
 mod minutes;
 
 pub use blob::{
-    BlobStore, Leftover, Object, ObjectBody, OpenError, OpenFile, Partial, StoreError,
-    StoreOptions, read_window,
+    BlobStore, Fate, Leftover, Object, ObjectBody, OpenError, OpenFile, Partial, Quarantined,
+    StoreError, StoreOptions, Stored, Stranger, read_window,
 };
-pub use evict::{Amount, Bounds, Class, Keeping, Usage};
+pub use evict::{About, Amount, Bounds, Class, Keeping, Limits, Mended, Page, Room, Usage};
 pub use kv::{
-    KeyValue, KeyValueStore, KvError, MAX_KEY, MAX_VALUE, MemoryKv, OpenKvError, RecordBounds,
-    Records, RedbFile, check_key, check_record, local, open_redb,
+    Kept, KeyValue, KeyValueStore, KvError, MAX_KEY, MAX_VALUE, MemoryKv, OpenKvError,
+    RecordBounds, Records, RedbFile, check_key, check_record, local, open_redb,
 };

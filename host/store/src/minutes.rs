@@ -15,6 +15,11 @@ impl Minutes {
         Self(u32::try_from(since.as_secs() / 60).unwrap_or(u32::MAX))
     }
 
+    /// When they began.
+    pub(crate) fn time(self) -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_secs(u64::from(self.0) * 60)
+    }
+
     /// So much earlier.
     pub(crate) fn before(self, span: Duration) -> Self {
         let minutes = u32::try_from(span.as_secs() / 60).unwrap_or(u32::MAX);
@@ -32,6 +37,7 @@ mod tests {
         let second = Duration::from_secs(1);
         assert_eq!(Minutes::of(epoch - second), Minutes(0));
         assert_eq!(Minutes::of(epoch + 119 * second), Minutes(1));
+        assert_eq!(Minutes::of(Minutes(u32::MAX).time()), Minutes(u32::MAX));
         assert_eq!(Minutes(5).before(120 * second), Minutes(3));
         assert_eq!(Minutes(5).before(Duration::MAX), Minutes(0));
     }

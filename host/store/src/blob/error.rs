@@ -67,6 +67,9 @@ pub enum OpenError {
     /// The index of the objects cannot be used.
     #[error(transparent)]
     Index(#[from] OpenKvError),
+    /// What was quarantined cannot be looked at.
+    #[error(transparent)]
+    Quarantine(#[from] StoreError),
     /// The thread that keeps the store in order cannot be started.
     #[error("cannot start the thread that keeps the store in order: {0}")]
     Thread(#[source] io::Error),

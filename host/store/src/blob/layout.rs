@@ -7,6 +7,7 @@
 //! DIR/partial/sha256-abcdef…       the object on its way in; a restart may take it up again
 //! DIR/partial/sha256-abcdef….marks what its first bytes hash to: a line a mark
 //! DIR/partial/scratch.<number>     what has no digest yet; removed at the next start
+//! DIR/quarantine/sha256-abcdef…    what was found to be wrong; nobody is served it
 //! DIR/index.redb                   what is known of each object, and their sums
 //! ```
 //!
@@ -16,7 +17,8 @@
 //!
 //! A store of format 1 has no index.
 //!
-//! `DIR/kv.redb` lies beside them; that file is the key-value store's own.
+//! `DIR/kv.redb` lies beside them; that file is the key-value store's own. So is `DIR/control.sock`, the socket at
+//! which a process that serves takes an operator's commands.
 
 use std::collections::HashSet;
 use std::ffi::OsStr;
@@ -98,6 +100,10 @@ impl Layout {
 
     pub(super) fn index(&self) -> PathBuf {
         self.root.join("index.redb")
+    }
+
+    pub(super) fn quarantine(&self) -> PathBuf {
+        self.root.join("quarantine")
     }
 
     pub(super) fn partial(&self) -> PathBuf {

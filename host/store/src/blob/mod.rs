@@ -11,6 +11,8 @@ mod object;
 mod open;
 mod open_file;
 mod partial;
+mod quarantine;
+mod tending;
 mod tier;
 mod window;
 
@@ -21,6 +23,9 @@ pub use object::Object;
 pub use open_file::OpenFile;
 pub(crate) use open_file::Readers;
 pub use partial::Partial;
+pub(crate) use quarantine::Quarantine;
+pub use quarantine::{Fate, Quarantined};
+pub use tending::Stored;
 pub use window::read_window;
 
 use std::fmt;
@@ -41,6 +46,7 @@ use layout::Layout;
 use object::ObjectFile;
 use tier::Tier;
 
+pub use crate::evict::Stranger;
 use crate::evict::{Bounds, Keeper, Space, Usage};
 
 /// What a store is opened with.
@@ -72,6 +78,7 @@ pub(crate) struct Inner {
     pub(crate) layout: Layout,
     pub(crate) tier: Tier,
     pub(crate) space: Space,
+    pub(crate) quarantine: Quarantine,
     /// How long a leftover is kept.
     leftovers: Duration,
     /// Whose partials live.
@@ -97,8 +104,10 @@ impl BlobStore {
     pub fn open(options: &StoreOptions) -> Result<Self, OpenError> {
         let layout = Layout::new(options.path.clone());
         let opened = open::open(&layout, options)?;
+        let quarantine = Quarantine::open(&layout.quarantine())?;
         let inner = Arc::new(Inner {
             layout,
+            quarantine,
             tier: Tier::new(options.memory),
             space: opened.space,
             leftovers: options.leftovers,

@@ -69,12 +69,12 @@ pub(crate) struct Measured {
 }
 
 /// The bounds, in bytes.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Limits {
-    /// What the store may take.
-    pub(crate) max_size: Option<u64>,
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// What the store may take; none is no such bound.
+    pub max_size: Option<u64>,
     /// What the file system keeps free.
-    pub(crate) min_free: u64,
+    pub min_free: u64,
 }
 
 /// The sums of the objects that were counted so far.
@@ -219,6 +219,15 @@ impl Books {
         let turn = u128::from(self.capacity.max(entry.disk).max(1));
         let part = (u128::from(entry.disk) << 32) / turn;
         self.clock = self.clock.saturating_add(part as u64);
+    }
+
+    /// An object takes more or less than was known.
+    pub(crate) fn resize(&mut self, digest: &Digest, before: &Entry, after: &Entry) {
+        self.leave(digest, before);
+        self.totals.add(after);
+        if let Some(counted) = self.counted(digest) {
+            counted.add(after);
+        }
     }
 
     /// An object left it.

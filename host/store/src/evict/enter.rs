@@ -124,7 +124,7 @@ impl Inner {
     }
 
     /// The same. The caller holds its name.
-    pub(super) fn take_away(&self, digest: &Digest) -> Result<bool, StoreError> {
+    pub(crate) fn take_away(&self, digest: &Digest) -> Result<bool, StoreError> {
         let path = self.layout.object(digest);
         // The file first: whoever fills the memory meanwhile sees that it is gone.
         let removed = found(fs::remove_file(&path)).map_err(StoreError::at(&path))?;
@@ -192,7 +192,7 @@ impl Inner {
     }
 
     /// The index says that it is complete, and is about to be not.
-    fn reopen(&self) {
+    pub(crate) fn reopen(&self) {
         if self.space.closed.swap(false, Ordering::AcqRel) {
             let said = self.space.save(false);
             self.space

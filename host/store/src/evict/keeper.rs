@@ -92,11 +92,18 @@ impl Inner {
     fn keep(&self) -> Result<(), StoreError> {
         self.write_uses();
         self.relieve()?;
-        if self.space.is_incomplete() {
-            self.walk_all()?;
-        }
+        self.recover()?;
         if !self.space.closed.load(Ordering::Acquire) {
             self.space.asked(self.space.save(false));
+        }
+        Ok(())
+    }
+
+    /// Walks through all objects, unless somebody did since.
+    pub(crate) fn recover(&self) -> Result<(), StoreError> {
+        let _one = lock(&self.space.walking);
+        if self.space.is_incomplete() {
+            self.walk_all()?;
         }
         Ok(())
     }

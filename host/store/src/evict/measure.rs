@@ -68,7 +68,7 @@ impl Inner {
         let files = own_files(&[root, &self.layout.blobs()]).map_err(StoreError::at(root))?;
         Ok(Measured {
             free: about.f_bavail.saturating_mul(about.f_frsize),
-            files: files + self.space.shards.sum(),
+            files: files + self.space.shards.sum() + self.quarantine.taken(),
             held: self.space.readers.held(),
             growth: GROWTH,
         })

@@ -8,6 +8,7 @@
 //! | `bounds`, `measure` | the operator's bounds in bytes; what the file system says |
 //! | `account` | what one unfinished object takes |
 //! | `enter`, `room` | objects come, are used, and go |
+//! | `listing`, `reserve` | what an operator's commands ask |
 //! | `walk` | makes the index agree with the directories |
 //! | `keeper` | the thread that does what nobody waits for |
 //!
@@ -21,17 +22,23 @@ mod enter;
 mod entry;
 mod index;
 mod keeper;
+mod listing;
 mod measure;
 mod policy;
+mod reserve;
 mod room;
 mod space;
 mod walk;
 
 pub(crate) use account::Account;
 pub(crate) use books::Left;
+pub use books::Limits;
 pub use bounds::{Amount, Bounds};
 pub use entry::{Class, Keeping};
 pub(crate) use keeper::Keeper;
+pub use listing::{About, Page};
 pub(crate) use measure::{disk_of, taken};
+pub use reserve::Room;
 pub(crate) use space::Space;
 pub use space::Usage;
+pub use walk::{Mended, Stranger};

@@ -65,13 +65,22 @@ impl Inner {
         if self.lack_of(LITTLE, &measured) == 0 {
             return Ok(());
         }
+        self.relieve_until(ENOUGH)
+    }
+
+    fn relieve_until(&self, part: u64) -> Result<(), StoreError> {
         loop {
             let _one = lock(&self.space.evicting);
-            let lack = self.lack_of(ENOUGH, &self.measure()?);
+            let lack = self.lack_of(part, &self.measure()?);
             if lack == 0 || self.free(lack, BATCH)? == 0 {
                 return Ok(());
             }
         }
+    }
+
+    /// Makes room until as much is free as is kept ahead, however little is lacking.
+    pub(crate) fn relieve_fully(&self) -> Result<(), StoreError> {
+        self.relieve_until(ENOUGH)
     }
 
     /// How many bytes must go so that such a part is free.

@@ -69,6 +69,8 @@ pub(crate) struct Space {
     uses: Mutex<HashSet<Digest>>,
     /// Names and the index change together, one change at a time for each first byte of a digest.
     names: [Mutex<()>; 256],
+    /// Held by who walks through all objects.
+    pub(super) walking: Mutex<()>,
     /// Held by who makes room.
     pub(super) evicting: Mutex<()>,
     /// Whether there may be objects that the index does not know, or the other way round.
@@ -79,8 +81,8 @@ pub(crate) struct Space {
     pub(super) closed: AtomicBool,
     /// Bytes of objects that came in since the index was written because of them.
     unsaved: AtomicU64,
-    pub(super) evicted: AtomicU64,
-    pub(super) evicted_bytes: AtomicU64,
+    pub(crate) evicted: AtomicU64,
+    pub(crate) evicted_bytes: AtomicU64,
     pub(super) bell: Arc<Bell>,
 }
 
@@ -124,6 +126,7 @@ impl Space {
             max_age,
             uses: Mutex::default(),
             names: [const { Mutex::new(()) }; 256],
+            walking: Mutex::default(),
             evicting: Mutex::default(),
             incomplete: AtomicBool::new(!state.complete),
             failed: AtomicBool::new(false),
@@ -145,7 +148,7 @@ impl Space {
     }
 
     /// Until it is dropped, nobody else changes the file or the entry of this digest.
-    pub(super) fn name(&self, digest: &Digest) -> MutexGuard<'_, ()> {
+    pub(crate) fn name(&self, digest: &Digest) -> MutexGuard<'_, ()> {
         let byte = u8::from_str_radix(&digest.hex()[..2], 16).unwrap_or_default();
         self.shard(byte)
     }

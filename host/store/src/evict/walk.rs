@@ -1,9 +1,9 @@
-//! Makes the index agree with the directories, after a process that did not end well and for stores that
-//! had no index. Clients are served meanwhile.
+//! Makes the index agree with the directories: after a process that did not end well, for stores that
+//! had no index, and when an operator has the store checked. Clients are served meanwhile.
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io;
+use std::path::{Path, PathBuf};
 
 use ledge_core::digest::Digest;
 
@@ -16,25 +16,52 @@ use crate::blob::{Inner, StoreError, found};
 /// The objects of one directory, found and known.
 type Known = BTreeMap<String, Option<Entry>>;
 
+/// What was found in the directories of one first byte.
+#[derive(Debug, Default)]
+pub struct Mended {
+    /// The objects that are there.
+    pub objects: Vec<Digest>,
+    /// Those that the index did not know.
+    pub entered: Vec<Digest>,
+    /// Those that it knew, and that are not there: their digits.
+    pub forgotten: Vec<String>,
+    /// What lies there and is no object.
+    pub strangers: Vec<Stranger>,
+}
+
+/// Something among the objects whose name is not that of one. The index knows nothing of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stranger(PathBuf);
+
+impl Stranger {
+    /// Where it lies.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
 impl Inner {
     /// Looks at the objects whose digests have this first byte.
-    pub(super) fn walk(&self, byte: u8) -> Result<(), StoreError> {
+    pub(crate) fn walk(&self, byte: u8) -> Result<Mended, StoreError> {
         let _names = self.space.shard(byte);
         let prefix = format!("{byte:02x}");
         let mut known = self.known(&prefix);
-        for digest in self.listed(&prefix)? {
-            if known.remove(digest.hex()).flatten().is_none() {
-                self.enter_forgotten(&digest)?;
+        let mut mended = self.listed(&prefix)?;
+        for digest in &mended.objects {
+            if known.remove(digest.hex()).flatten().is_none() && self.enter_forgotten(digest)? {
+                mended.entered.push(digest.clone());
             }
         }
         for (hex, entry) in known {
             self.forget(&hex, entry);
+            mended.forgotten.push(hex);
         }
         let mut sums = Totals::default();
         let entries = self.known(&prefix).into_values().flatten();
         entries.for_each(|entry| sums.add(&entry));
         self.space.books().recounted(byte, sums);
-        Ok(())
+        Ok(mended)
     }
 
     fn known(&self, prefix: &str) -> Known {
@@ -58,30 +85,36 @@ impl Inner {
         }
     }
 
-    fn listed(&self, prefix: &str) -> Result<Vec<Digest>, StoreError> {
-        let mut listed = Vec::new();
+    /// What lies in the directories.
+    fn listed(&self, prefix: &str) -> Result<Mended, StoreError> {
+        let mut listed = Mended::default();
         for algorithm in ["sha256", "sha512"] {
             let shard = self.layout.blobs().join(algorithm).join(prefix);
             let names = found(fs::read_dir(&shard)).map_err(StoreError::at(&shard))?;
-            let names = names.into_iter().flatten();
-            let names: io::Result<Vec<_>> = names
-                .map(|entry| entry.map(|entry| entry.file_name()))
-                .collect();
-            let names = names.map_err(StoreError::at(&shard))?;
             self.space.look(&shard);
-            let parse = |hex: &str| Digest::parse(&format!("{algorithm}:{hex}")).ok();
-            listed.extend(names.iter().filter_map(|name| parse(name.to_str()?)));
+            for entry in names.into_iter().flatten() {
+                let entry = entry.map_err(StoreError::at(&shard))?;
+                let name = entry.file_name();
+                let parse = |hex: &str| Digest::parse(&format!("{algorithm}:{hex}")).ok();
+                let digest = name.to_str().and_then(parse);
+                let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
+                match digest.filter(|digest| is_file && digest.hex().starts_with(prefix)) {
+                    Some(digest) => listed.objects.push(digest),
+                    None => listed.strangers.push(Stranger(entry.path())),
+                }
+            }
         }
         Ok(listed)
     }
 
-    fn enter_forgotten(&self, digest: &Digest) -> Result<(), StoreError> {
+    /// False if it is gone meanwhile.
+    fn enter_forgotten(&self, digest: &Digest) -> Result<bool, StoreError> {
         let path = self.layout.object(digest);
         let about = found(fs::metadata(&path)).map_err(StoreError::at(&path))?;
-        if let Some(about) = about {
-            self.enter_found(digest, &about);
+        if let Some(about) = &about {
+            self.enter_found(digest, about);
         }
-        Ok(())
+        Ok(about.is_some())
     }
 
     /// What is not there is not known any more.

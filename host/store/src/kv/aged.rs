@@ -37,6 +37,17 @@ pub struct RecordBounds {
     pub bytes: u64,
 }
 
+/// A record, and when it was last used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// Its key.
+    pub key: String,
+    /// Its value.
+    pub value: Bytes,
+    /// When it was last used, to the week; none if an earlier version wrote it.
+    pub used: Option<SystemTime>,
+}
+
 /// The records of one label, with their times.
 pub(super) struct Aged(pub(super) RedbKv);
 
@@ -79,6 +90,17 @@ impl KeyValueStore for Aged {
 }
 
 impl Aged {
+    /// A page of them, as they are.
+    pub(super) fn page(&self, after: Option<&str>, limit: usize) -> Result<Vec<Kept>, KvError> {
+        let page = self.0.page(after, limit, Bytes::copy_from_slice)?;
+        let kept = page.into_iter().map(|(key, record)| {
+            let (used, value) = open(&record);
+            let used = used.map(Minutes::time);
+            Kept { key, value, used }
+        });
+        Ok(kept.collect())
+    }
+
     /// Removes what is too old, and of what is too much the oldest. How many records went.
     ///
     /// A record that is set at this very moment may go with what it was before: it is learned again.

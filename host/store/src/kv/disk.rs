@@ -14,7 +14,7 @@ use std::time::SystemTime;
 use bytes::Bytes;
 use redb::Builder;
 
-use super::aged::{Aged, RecordBounds};
+use super::aged::{Aged, Kept, RecordBounds};
 use super::file::{File, Opener, Table};
 use super::pending::{Change, Changes, Pending, behind};
 use super::{KeyValue, KeyValueStore, KvError, OpenKvError, check_key};
@@ -81,6 +81,20 @@ impl RedbFile {
         now: SystemTime,
     ) -> Result<u64, KvError> {
         Aged(self.table(name)).sweep(bounds, now)
+    }
+
+    /// At most `limit` records of a label behind `after`, in the order of their keys. It counts as no
+    /// use of them. Blocking.
+    ///
+    /// # Errors
+    /// [`KvError`]
+    pub fn page(
+        &self,
+        name: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<Kept>, KvError> {
+        Aged(self.table(name)).page(after, limit)
     }
 
     /// The records of a label without their times.

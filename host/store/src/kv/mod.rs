@@ -8,7 +8,7 @@ mod memory;
 mod pending;
 mod records;
 
-pub use aged::RecordBounds;
+pub use aged::{Kept, RecordBounds};
 pub(crate) use disk::RedbKv;
 pub use disk::{RedbFile, open_redb};
 pub use error::{KvError, OpenKvError};
