@@ -43,5 +43,6 @@ mod shapes;
 mod shared;
 mod site;
 mod startup;
+mod tend;
 mod tiers;
 mod warm;

@@ -138,6 +138,12 @@ impl Ledge {
         self.store.clone()
     }
 
+    /// Its configuration's file.
+    #[must_use]
+    pub fn config(&self) -> PathBuf {
+        self.folder.path().join(CONFIG)
+    }
+
     /// GET a path.
     #[must_use]
     pub fn get(&self, path: &str) -> Request {

@@ -2,10 +2,10 @@
 
 use std::fmt;
 
-use ledge_core::digest::DigestError;
-use ledge_core::name::{NameError, RepositoryName, Tag, TagError};
-use ledge_core::reference::{Reference, ReferenceError};
-use ledge_core::uri::{Authority, UriError};
+use crate::digest::DigestError;
+use crate::name::{NameError, RepositoryName, Tag, TagError};
+use crate::reference::{Reference, ReferenceError};
+use crate::uri::{Authority, UriError};
 
 /// The registry of names that say none.
 const DOCKER: &str = "docker.io";

@@ -1,8 +1,9 @@
-//! The command line: `ledge serve`, `ledge warm`, `ledge config check`, `ledge config show`.
+//! The command line: `ledge serve`, `ledge warm`, `ledge config`, and the commands over the store.
 
 mod configuration;
 mod log_buffer;
 mod logging;
+mod store;
 mod warm;
 
 use std::io::Write;
@@ -43,6 +44,29 @@ enum Command {
     /// that reaches it. Prints a table of what came of it. Exit codes: 0 if all images are warm, 1 if
     /// some are not, 2 if the command line or what it names is wrong. More: docs/warm.md.
     Warm(warm::Args),
+    /// List the images of the store
+    ///
+    /// This and the other commands over the store work beside a mirror that serves, and without one. Of each image: how many of
+    /// its objects are stored and how many bytes those have, when its origin last said what its tag means, when
+    /// it was last used. More: docs/store.md.
+    Ls(store::LsArgs),
+    /// Say what the store holds, in numbers
+    Stats(store::StatsArgs),
+    /// Verify every object of the store against its digest
+    ///
+    /// What is wrong is put into quarantine, and fetched again by the next pull. The index is made right too. Exit codes: 0 if
+    /// nothing was wrong, 1 if something was, 2 if it could not be verified.
+    Fsck(store::FsckArgs),
+    /// Remove images from the store
+    ///
+    /// All that is given must be true of an image. Objects that other images need stay. Shows what would go and asks, unless
+    /// `--yes` is given. Exit codes: 0 if it was done, 1 if not, 2 if the command line is wrong.
+    Purge(store::PurgeArgs),
+    /// Remove from the store what is of no use
+    ///
+    /// What is left of broken transfers, expired records, objects that no image needs; then as much as makes the room that
+    /// the store keeps free.
+    Gc(store::GcArgs),
     /// Look at the configuration without starting anything
     Config(ConfigArgs),
 }
@@ -80,6 +104,11 @@ impl Cli {
                 serve(&config)
             }),
             Command::Warm(args) => warm::run(&args),
+            Command::Ls(args) => store::ls(&args),
+            Command::Stats(args) => store::stats(&args),
+            Command::Fsck(args) => store::fsck(&args),
+            Command::Purge(args) => store::purge(&args),
+            Command::Gc(args) => store::gc(&args),
             Command::Config(args) => match args.command {
                 ConfigCommand::Check(flags) => load(&flags).and_then(|config| {
                     check(&config)?;
@@ -106,10 +135,10 @@ fn load(flags: &Flags) -> anyhow::Result<Config> {
 }
 
 fn code(error: &anyhow::Error) -> u8 {
-    if error.is::<Problems>() || warm::is_wrong_use(error) {
-        REFUSED
-    } else {
-        FAILED
+    match store::exit_code(error) {
+        Some(code) => code,
+        None if error.is::<Problems>() || warm::is_wrong_use(error) => REFUSED,
+        None => FAILED,
     }
 }
 
@@ -156,6 +185,20 @@ mod tests {
             ),
             ("warm a --platform linux/amd64,linux/arm64 --json", true),
             ("warm a --dry-run --config f", true),
+            ("ls", true),
+            ("ls alpine --unused 30d --json --store s", true),
+            ("ls --unused soon", false),
+            ("stats --config f", true),
+            ("fsck --rate 10MiB --delete", true),
+            ("fsck --rate fast", false),
+            (
+                "purge --repository team/** --upstream ghcr.io --dry-run",
+                true,
+            ),
+            ("purge a --yes --pinned", true),
+            ("purge a --yes --dry-run", false),
+            ("gc --json", true),
+            ("gc a", false),
             ("warm", false),
             ("warm --json", false),
             ("warm a --platform linux", false),

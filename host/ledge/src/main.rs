@@ -8,6 +8,7 @@ mod open_files;
 mod respond;
 mod serve;
 mod shared;
+mod tending;
 mod upkeep;
 
 use std::process::ExitCode;

@@ -20,14 +20,13 @@ use ledge_runtime::{
 use ledge_server::{Handler, ServerOptions, Summary};
 use ledge_store::{BlobStore, MemoryKv, RedbFile, StoreOptions, local, open_redb};
 use ledge_transfer::{Abandoned, Counts, Ranges, Retries, SEATS, TransferOptions, Transfers};
-use ledge_valkey::Server;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinSet;
 
 use crate::shared::{self, Labels};
 use crate::upkeep::{Sweeper, bounds, tell_usage};
-use crate::{component, connections, credentials, open_files, respond};
+use crate::{component, connections, credentials, open_files, respond, tending};
 
 /// The variable in which the registry component finds its configuration.
 const REGISTRY: &str = "ledge_registry";
@@ -162,7 +161,13 @@ impl Mirror {
 
     async fn serve(&self, config: &Config, ways: Ways) -> Result<Summary> {
         let signals = Signals::receive()?;
-        let capabilities = self.capabilities(config, ways).await?;
+        let Ways {
+            egress,
+            credentials,
+            shared,
+        } = ways;
+        let labels = Labels::connect(self.records.clone(), shared).await?;
+        let capabilities = self.capabilities(config, egress, &credentials, &labels)?;
         let transfers = capabilities.transfers.clone();
         let component = Runtime::new(
             &self.engine,
@@ -192,6 +197,10 @@ impl Mirror {
         // Ends with this function.
         let mut beside = JoinSet::new();
         beside.spawn(Sweeper::new(config, &self.store, &self.records).run());
+        let answers = component.clone();
+        let forget = move || answers.forget_answers();
+        let tend = tending::tend(config, &self.store, &self.records, &labels, forget)?;
+        tending::take_commands(config, tend, &mut beside);
         let summary = ledge_server::run(listener, handler, options, signals.any()).await;
         component.close();
         tell(&transfers.counts());
@@ -199,13 +208,14 @@ impl Mirror {
         Ok(summary)
     }
 
-    async fn capabilities(&self, config: &Config, ways: Ways) -> Result<Capabilities> {
-        let server = match ways.shared {
-            Some(options) => Some(Server::connect(options).await?),
-            None => None,
-        };
-        let labels = Labels::new(self.records.clone(), server);
-        let client = Client::new(ways.egress, client_options(config))?;
+    fn capabilities(
+        &self,
+        config: &Config,
+        egress: EgressRules,
+        credentials: &Credentials,
+        labels: &Labels,
+    ) -> Result<Capabilities> {
+        let client = Client::new(egress, client_options(config))?;
         let mut registry = config.registry();
         registry.name = Some(pseudonym());
         let registry = serde_json::to_string(&registry)?;
@@ -223,7 +233,7 @@ impl Mirror {
                     local(Arc::new(MemoryKv::new(VOLATILE_BYTES))),
                 ),
             ])),
-            variables: credentials::offer(variables, config, &ways.credentials),
+            variables: credentials::offer(variables, config, credentials),
             client,
         })
     }

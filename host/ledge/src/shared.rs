@@ -76,8 +76,15 @@ pub(crate) struct Labels {
 
 impl Labels {
     /// Labels of this file, or of a server too.
-    pub(crate) const fn new(file: RedbFile, server: Option<Server>) -> Self {
-        Self { file, server }
+    ///
+    /// # Errors
+    /// What is wrong with how the server is to be reached.
+    pub(crate) async fn connect(file: RedbFile, server: Option<Options>) -> Result<Self> {
+        let server = match server {
+            Some(options) => Some(Server::connect(options).await?),
+            None => None,
+        };
+        Ok(Self { file, server })
     }
 
     /// The records of one label.

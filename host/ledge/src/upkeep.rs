@@ -88,7 +88,8 @@ impl Sweeper {
     }
 }
 
-fn record_bounds(config: &Config) -> RecordBounds {
+/// How long records are kept, and how many.
+pub(crate) fn record_bounds(config: &Config) -> RecordBounds {
     let bytes = match config.store.max_size.value {
         MaxSize::Of(ledge_config::Amount::Size(size)) => {
             (size.as_u64() / RECORDS_SHARE).clamp(RECORDS_LEAST, RECORDS_MOST)

@@ -11,6 +11,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
@@ -48,7 +49,18 @@ struct Answer {
 
 /// The answers that are kept. Clones share them.
 #[derive(Clone)]
-pub(crate) struct Answers(Cache<Key, Arc<Answer>>);
+pub(crate) struct Answers {
+    kept: Cache<Key, Arc<Answer>>,
+    /// How often all were forgotten.
+    forgotten: Arc<AtomicU64>,
+}
+
+/// When a request came: what is forgotten later is not kept on its account.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Moment {
+    now: Instant,
+    forgotten: u64,
+}
 
 impl Answers {
     /// Keeps up to `bytes` of them, the least used go first; 0 keeps none.
@@ -57,7 +69,10 @@ impl Answers {
             let body = answer.body.as_ref().map_or(0, Bytes::len);
             u32::try_from(ENTRY_BYTES + key.target.len() + body).unwrap_or(u32::MAX)
         };
-        Self(Cache::builder().max_capacity(bytes).weigher(weigh).build())
+        Self {
+            kept: Cache::builder().max_capacity(bytes).weigher(weigh).build(),
+            forgotten: Arc::default(),
+        }
     }
 
     /// What a request asks for, if an answer to others may be one to it.
@@ -84,8 +99,23 @@ impl Answers {
         Some(self.holds(key, now)?.respond(key.head))
     }
 
+    /// The moment `now`.
+    pub(crate) fn moment(&self, now: Instant) -> Moment {
+        Moment {
+            now,
+            forgotten: self.forgotten.load(Ordering::Acquire),
+        }
+    }
+
+    /// Forgets all of them.
+    pub(crate) fn forget(&self) {
+        // First: who asked before puts nothing in after.
+        self.forgotten.fetch_add(1, Ordering::AcqRel);
+        self.kept.invalidate_all();
+    }
+
     fn holds(&self, key: &Key, now: Instant) -> Option<Arc<Answer>> {
-        self.0.get(key).filter(|answer| now < answer.until)
+        self.kept.get(key).filter(|answer| now < answer.until)
     }
 
     /// The component's response on its way to the client: kept if it may be, once its body was seen whole.
@@ -93,9 +123,9 @@ impl Answers {
         &self,
         key: Option<Key>,
         mut response: Response<WasiBody>,
-        now: Instant,
+        asked: Moment,
     ) -> Response<WasiBody> {
-        let until = reusable_for(&mut response).map(|time| now + time);
+        let until = reusable_for(&mut response).map(|time| asked.now + time);
         let (Some(key), Some(until)) = (key, until) else {
             return response;
         };
@@ -108,6 +138,7 @@ impl Answers {
             key,
             headers,
             until,
+            asked,
         };
         if keep.key.head {
             keep.insert(None);
@@ -161,16 +192,21 @@ struct Keep {
     key: Key,
     headers: HeaderMap,
     until: Instant,
+    asked: Moment,
 }
 
 impl Keep {
     fn insert(self, body: Option<Bytes>) {
+        let forgotten = self.answers.forgotten.load(Ordering::Acquire);
+        if forgotten != self.asked.forgotten {
+            return;
+        }
         let answer = Answer {
             headers: self.headers,
             body,
             until: self.until,
         };
-        self.answers.0.insert(self.key, Arc::new(answer));
+        self.answers.kept.insert(self.key, Arc::new(answer));
     }
 }
 
@@ -237,116 +273,4 @@ impl Body for Seen {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use futures::stream;
-    use http_body_util::StreamBody;
-
-    const NOW: fn() -> Instant = Instant::now;
-
-    fn key(method: &str, fields: &[(&'static str, &str)]) -> Option<Key> {
-        let mut request = Request::builder().method(method).uri("/v2/a?ns=b");
-        for (name, value) in fields {
-            request = request.header(*name, *value);
-        }
-        Answers::key(&request.body(()).expect("a request"))
-    }
-
-    fn response(control: &str, blocks: &[&'static str], length: usize) -> Response<WasiBody> {
-        let frames: Vec<_> = blocks
-            .iter()
-            .map(|block| Ok(Frame::data(Bytes::from_static(block.as_bytes()))))
-            .collect();
-        Response::builder()
-            .header("content-length", length)
-            .header("surrogate-control", control)
-            .header("etag", "\"x\"")
-            .body(StreamBody::new(stream::iter(frames)).boxed_unsync())
-            .expect("a response")
-    }
-
-    async fn text(response: Response<WasiBody>) -> String {
-        let bytes = response.into_body().collect().await.expect("a whole body");
-        String::from_utf8(bytes.to_bytes().to_vec()).expect("text")
-    }
-
-    /// Passes a response, reads it, and asks again a little later.
-    async fn again(response: Response<WasiBody>, later: u64) -> Option<Response<WasiBody>> {
-        let (answers, now) = (Answers::new(1 << 20), NOW());
-        let get = key("GET", &[]).expect("a plain request");
-        let passed = answers.pass(Some(get.clone()), response, now);
-        assert!(!passed.headers().contains_key("surrogate-control"));
-        // A body that fails is the client's to see; here it only must not be kept.
-        drop(passed.into_body().collect().await);
-        answers.find(&get, now + Duration::from_secs(later))
-    }
-
-    #[tokio::test]
-    async fn an_answer_is_repeated_for_as_long_as_the_component_says() {
-        for blocks in [&["hello"][..], &["he", "l", "lo"][..]] {
-            let repeated = again(response("max-age=5", blocks, 5), 4)
-                .await
-                .expect("kept");
-            assert_eq!(repeated.headers()["etag"], "\"x\"");
-            assert_eq!(text(repeated).await, "hello");
-            assert!(again(response("max-age=5", blocks, 5), 5).await.is_none());
-        }
-    }
-
-    #[tokio::test]
-    async fn what_is_not_whole_or_not_allowed_is_not_kept() {
-        for control in [
-            "",
-            "max-age=0",
-            "max-age=-1",
-            "max-age=+5",
-            "no-store",
-            "max-age=5, x",
-        ] {
-            let kept = again(response(control, &["hello"], 5), 0).await;
-            assert!(kept.is_none(), "{control}");
-        }
-        assert!(
-            again(response("max-age=5", &["hell"], 5), 0)
-                .await
-                .is_none()
-        );
-        assert!(
-            again(response("max-age=5", &["hello!"], 5), 0)
-                .await
-                .is_none()
-        );
-        let mut other = response("max-age=5", &["hello"], 5);
-        *other.status_mut() = StatusCode::PARTIAL_CONTENT;
-        assert!(again(other, 0).await.is_none());
-    }
-
-    #[tokio::test]
-    async fn a_head_is_answered_from_a_get_and_not_the_other_way() {
-        let (answers, now) = (Answers::new(1 << 20), NOW());
-        let (get, head) = (key("GET", &[]), key("HEAD", &[]));
-        drop(answers.pass(head.clone(), response("max-age=5", &[], 5), now));
-        assert!(answers.find(&head.clone().expect("plain"), now).is_some());
-        assert!(answers.find(&get.clone().expect("plain"), now).is_none());
-        let passed = answers.pass(get, response("max-age=5", &["hello"], 5), now);
-        assert_eq!(text(passed).await, "hello");
-        let repeated = answers.find(&head.expect("plain"), now).expect("kept");
-        assert_eq!(repeated.headers()["content-length"], "5");
-        assert_eq!(text(repeated).await, "");
-    }
-
-    #[test]
-    fn who_asks_for_something_of_their_own_gets_past_it() {
-        for field in [
-            "range",
-            "if-range",
-            "authorization",
-            "cache-control",
-            "pragma",
-        ] {
-            assert_eq!(key("GET", &[(field, "x")]), None, "{field}");
-        }
-        assert_eq!(key("POST", &[]), None);
-        assert_ne!(key("GET", &[("accept", "x")]), None);
-    }
-}
+mod tests;

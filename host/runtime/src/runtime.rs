@@ -118,11 +118,18 @@ impl Runtime {
         request: Request<WasiBody>,
     ) -> Result<Response<WasiBody>, HandleError> {
         let (key, now) = (Answers::key(&request), std::time::Instant::now());
+        let asked = self.answers.moment(now);
         if let Some(kept) = key.as_ref().and_then(|key| self.answers.find(key, now)) {
             return Ok(kept);
         }
         let response = self.ask(request).await?;
-        Ok(self.answers.pass(key, response, now))
+        Ok(self.answers.pass(key, response, asked))
+    }
+
+    /// Forgets all answers that are kept: what is stored, or may be shown, was taken away. Those that
+    /// are under way at this moment are not kept.
+    pub fn forget_answers(&self) {
+        self.answers.forget();
     }
 
     /// The process ends: instances that are dropped from here on have not failed.

@@ -20,9 +20,9 @@ use sha2::{Digest as _, Sha256, Sha512};
 
 use crate::contents::Blob;
 use crate::failure::{Failure, Refusal};
-use crate::image::Image;
 use crate::mirror::Mirror;
 use crate::progress::Watch;
+use ledge_core::image::Image;
 
 /// Until a connection stands: three lost packets are survived.
 const CONNECT: Duration = Duration::from_secs(10);

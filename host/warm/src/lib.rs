@@ -10,7 +10,6 @@
 mod client;
 mod contents;
 mod failure;
-mod image;
 mod index;
 mod kubernetes;
 mod mirror;
@@ -24,7 +23,7 @@ mod table;
 mod wanted;
 
 pub use failure::Failure;
-pub use image::{Image, ImageError};
+pub use ledge_core::image::{Image, ImageError};
 pub use mirror::{Mirror, MirrorError};
 pub use options::{Options, Retries};
 pub use platform::{Platform, PlatformError, Platforms};

@@ -2,14 +2,10 @@
 
 use std::io::Write;
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use ledge_console::ProgressBar;
 
 use crate::report::Row;
-
-/// The bar is drawn anew at least so often, so that its speed and its clock are true.
-const TICK: Duration = Duration::from_millis(200);
 
 /// Somebody who watches a run. Numbers are bytes.
 pub trait Watch: Sync {
@@ -40,17 +36,7 @@ impl Progress {
     /// A bar on standard error. It is erased when the run is over.
     #[must_use]
     pub fn bar(images: usize) -> Self {
-        let style = ProgressStyle::with_template(
-            "{elapsed_precise} [{bar:30}] {binary_bytes} of {binary_total_bytes}, {binary_bytes_per_sec}, {msg}",
-        );
-        let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr())
-            .with_style(
-                style
-                    .unwrap_or_else(|_| ProgressStyle::default_bar())
-                    .progress_chars("=> "),
-            )
-            .with_message(format!("{images} images"));
-        bar.enable_steady_tick(TICK);
+        let bar = ledge_console::bar(0).with_message(format!("{images} images"));
         Self::Bar(bar)
     }
 

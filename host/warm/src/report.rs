@@ -3,15 +3,15 @@
 use std::fmt;
 use std::time::Duration;
 
-use indicatif::BinaryBytes;
+use ledge_console::BinaryBytes;
 use ledge_core::digest::Digest;
 use serde_json::{Value, json};
 
 use crate::contents::joined;
 use crate::failure::Failure;
-use crate::image::Image;
 use crate::platform::Platform;
 use crate::table;
+use ledge_core::image::Image;
 
 /// What came of one image.
 #[derive(Debug, Clone)]

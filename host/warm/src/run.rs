@@ -13,10 +13,10 @@ use tokio::time::Instant;
 use crate::client::{Client, Got};
 use crate::contents::{Blob, Contents, contents};
 use crate::failure::Failure;
-use crate::image::Image;
 use crate::options::Options;
 use crate::progress::Watch;
 use crate::report::{Row, Summary};
+use ledge_core::image::Image;
 
 /// Why no image could be tried.
 #[derive(Debug, thiserror::Error)]

@@ -3,20 +3,28 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use indicatif::BinaryBytes;
+use ledge_console::{BinaryBytes, Edge, Table};
 
 use crate::report::{Row, Summary};
 
-const HEAD: [&str; 6] = ["IMAGE", "PLATFORM", "SIZE", "THERE", "TIME", "RESULT"];
-
-/// Between two columns.
-const GAP: &str = "  ";
+const COLUMNS: [(&str, Edge); 6] = [
+    ("IMAGE", Edge::Left),
+    ("PLATFORM", Edge::Left),
+    ("SIZE", Edge::Right),
+    ("THERE", Edge::Right),
+    ("TIME", Edge::Right),
+    ("RESULT", Edge::Left),
+];
 
 /// The table, its sums, and what failed.
 pub(crate) fn render(summary: &Summary) -> String {
-    let mut rows = vec![HEAD.map(str::to_owned)];
-    rows.extend(summary.rows.iter().map(cells));
-    let mut text = aligned(&rows);
+    let mut table = Table::new(COLUMNS);
+    summary
+        .rows
+        .iter()
+        .map(cells)
+        .for_each(|row| table.row(row));
+    let mut text = table.text();
     text.push_str(&sums(summary));
     for row in &summary.rows {
         if let Some(failure) = &row.failure {
@@ -38,32 +46,6 @@ fn cells(row: &Row) -> [String; 6] {
         seconds(row.after),
         row.result().to_owned(),
     ]
-}
-
-/// Words begin, numbers end at a column's edge.
-fn aligned(rows: &[[String; 6]]) -> String {
-    let width = |column: usize| {
-        rows.iter()
-            .map(|row| row[column].chars().count())
-            .max()
-            .unwrap_or(0)
-    };
-    let widths: [usize; 6] = std::array::from_fn(width);
-    let mut text = String::new();
-    for row in rows {
-        let cells: Vec<String> = row
-            .iter()
-            .zip(widths)
-            .enumerate()
-            .map(|(column, (cell, width))| match column {
-                2..=4 => format!("{cell:>width$}"),
-                _ => format!("{cell:<width$}"),
-            })
-            .collect();
-        text.push_str(cells.join(GAP).trim_end());
-        text.push('\n');
-    }
-    text
 }
 
 fn sums(summary: &Summary) -> String {

@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 use std::fmt;
 
-use crate::image::{Image, ImageError};
 use crate::kubernetes;
+use ledge_core::image::{Image, ImageError};
 
 /// Most characters of a wrong name that are repeated.
 const MAX_QUOTED: usize = 120;

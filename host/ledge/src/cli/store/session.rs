@@ -1,0 +1,94 @@
+//! The way to a store: open here, or through the mirror that has it open.
+
+use std::path::Path;
+use std::time::SystemTime;
+
+use anyhow::{Context, Result};
+use ledge_control::{Client, ClientError};
+use ledge_store::OpenError;
+use ledge_tend::{Command, Event, Gone, Report, Tend};
+use tokio::runtime::Runtime;
+
+use super::{Coded, StoreArgs};
+use crate::tending;
+
+/// How many threads a command has beside its own: for the socket, or for records that are shared.
+const THREADS: usize = 1;
+
+/// A store that commands can be done at.
+pub(super) struct Session {
+    way: Way,
+    /// Dropped last.
+    runtime: Runtime,
+}
+
+enum Way {
+    Here(Tend),
+    There(Client),
+}
+
+impl Session {
+    /// Opens the configured store, or finds who has it open.
+    pub(super) fn open(args: &StoreArgs) -> Result<Self> {
+        let config = args.load()?;
+        let path = &config.store.path.value;
+        is_there(path)?;
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(THREADS)
+            .enable_all()
+            .build()
+            .context("cannot start")?;
+        let way = match runtime.block_on(tending::open(&config)) {
+            Ok(tend) => Way::Here(tend),
+            Err(error) if is_in_use(&error) => Way::There(Client::new(path)),
+            Err(error) => return Err(error),
+        };
+        Ok(Self { way, runtime })
+    }
+
+    /// Does a command.
+    pub(super) fn run(
+        &self,
+        command: &Command,
+        watch: &mut (dyn FnMut(Event) -> Result<(), Gone> + Send),
+    ) -> Result<Report> {
+        match &self.way {
+            Way::Here(tend) => {
+                let _inside = self.runtime.enter();
+                let done = command.run(tend, SystemTime::now(), watch);
+                done.map_err(|error| {
+                    if error.is_refusal() {
+                        Coded::refused(error.to_string()).into()
+                    } else {
+                        error.into()
+                    }
+                })
+            }
+            Way::There(client) => {
+                let done = self.runtime.block_on(client.run(command, watch));
+                done.map_err(|error| match error {
+                    ClientError::Failed(failure) if failure.refused => {
+                        Coded::refused(failure.message).into()
+                    }
+                    error => error.into(),
+                })
+            }
+        }
+    }
+}
+
+/// A command makes no store where there is none.
+fn is_there(path: &Path) -> Result<()> {
+    if path.join("format").exists() {
+        return Ok(());
+    }
+    let message = format!(
+        "there is no store at {}; name one with --store, or the configuration with --config",
+        path.display()
+    );
+    Err(Coded::refused(message).into())
+}
+
+fn is_in_use(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref(), Some(OpenError::InUse { .. }))
+}

@@ -1,0 +1,7 @@
+//! On a real store, with records as the registry component writes them.
+
+mod fsck;
+mod gc;
+mod kit;
+mod list;
+mod purge;
