@@ -16,7 +16,9 @@ use crate::site::hit;
 
 mod alone;
 mod fsck;
+mod killed;
 mod ls;
+mod moved;
 mod purge;
 
 /// How long a mirror that has nothing to do takes to end.

@@ -1,18 +1,24 @@
 //! The other side of the socket.
 
-use std::io;
+use std::convert::Infallible;
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use bytes::{Bytes, BytesMut};
-use http::{Request, Response};
+use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
-use ledge_tend::{Command, Event, Gone, Report};
+use ledge_tend::{Command, Event, Export, Gone, Import, Report};
 use tokio::net::UnixStream;
+use tokio::sync::mpsc;
+use tokio::task::spawn_blocking;
 
+use crate::layouts::streamed;
 use crate::path::SocketPath;
+use crate::pipe::{BLOCKS, Block, Sending};
+use crate::route::Answer;
 use crate::wire::{self, Failure, Line};
 
 /// The longest line of an answer, in bytes: far longer than those of our own mirrors.
@@ -41,6 +47,12 @@ pub enum ClientError {
     /// Whoever watched has gone.
     #[error("it was stopped before it was done")]
     Gone,
+    /// What was to be sent cannot be read.
+    #[error("the layout cannot be read: {0}")]
+    Read(#[source] io::Error),
+    /// What came cannot be written.
+    #[error("the layout cannot be written: {0}")]
+    Write(#[source] io::Error),
 }
 
 /// The way to a mirror that has a store open.
@@ -68,15 +80,60 @@ impl Client {
         watch: &mut (dyn FnMut(Event) -> Result<(), Gone> + Send),
     ) -> Result<Report, ClientError> {
         let (path, body) = wire::request(command).ok_or(ClientError::Strange)?;
-        let request = Request::post(path)
-            .header("host", "ledge")
-            .body(Full::new(Bytes::from(body)))
-            .map_err(|_| ClientError::Strange)?;
-        let response = self.send(request).await?;
+        let response = self.send(&path, text(body)).await?;
         report(response, watch).await
     }
 
-    async fn send(&self, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, ClientError> {
+    /// Has a layout written to `out`, as a tar.
+    ///
+    /// # Errors
+    /// [`ClientError`]; what was written is no layout then.
+    pub async fn export(
+        &self,
+        export: &Export,
+        out: &mut (dyn Write + Send),
+    ) -> Result<(), ClientError> {
+        let body = serde_json::to_string(export).map_err(|_| ClientError::Strange)?;
+        let response = self.send(wire::EXPORT, text(body)).await?;
+        if response.status() != StatusCode::OK {
+            return report(response, &mut |_| Ok(())).await.map(drop);
+        }
+        let mut body = response.into_body();
+        while let Some(frame) = body.frame().await {
+            let frame = frame.map_err(ClientError::Broken)?;
+            let bytes = frame.data_ref().map_or(&[][..], |bytes| bytes);
+            out.write_all(bytes).map_err(ClientError::Write)?;
+        }
+        Ok(())
+    }
+
+    /// Brings a layout, as a tar.
+    ///
+    /// # Errors
+    /// [`ClientError`]
+    pub async fn import(
+        &self,
+        import: &Import,
+        from: impl Read + Send + 'static,
+    ) -> Result<Report, ClientError> {
+        let (send, blocks) = mpsc::channel(BLOCKS);
+        let reading = spawn_blocking(move || send_all(from, send));
+        let path = wire::import_path(import);
+        let answered = async {
+            let response = self.send(&path, streamed(blocks)).await?;
+            report(response, &mut |_| Ok(())).await
+        };
+        match (answered.await, reading.await) {
+            (Err(ClientError::Broken(_)), Ok(Err(error))) => Err(ClientError::Read(error)),
+            (answered, _) => answered,
+        }
+    }
+
+    async fn send(&self, path: &str, body: Answer) -> Result<Response<Incoming>, ClientError> {
+        let request = Request::post(path)
+            .header("host", "ledge")
+            .body(body)
+            .map_err(|_| ClientError::Strange)?;
         let nobody = |why| ClientError::Nobody {
             directory: self.directory.clone(),
             why,
@@ -92,6 +149,26 @@ impl Client {
             .send_request(request)
             .await
             .map_err(ClientError::Broken)
+    }
+}
+
+fn text(body: String) -> Answer {
+    let body = Full::new(Bytes::from(body));
+    body.map_err(|never: Infallible| match never {})
+        .boxed_unsync()
+}
+
+/// Sends all that there is, for as long as somebody takes it.
+fn send_all(mut from: impl Read, to: mpsc::Sender<Block>) -> io::Result<()> {
+    let mut out = Sending::new(to);
+    let sent = io::copy(&mut from, &mut out).and_then(|_| out.flush());
+    match sent {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        Err(error) => {
+            out.cut(&error.to_string());
+            Err(error)
+        }
+        Ok(()) => Ok(()),
     }
 }
 

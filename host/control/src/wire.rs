@@ -1,11 +1,17 @@
 //! What goes over the wire.
 
-use ledge_tend::{Command, Event, Report, TendError};
+use ledge_tend::{Command, Event, Import, Report, TendError};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 /// What paths begin with.
 const PREFIX: &str = "/v1/";
+
+/// Where a layout is taken from.
+pub(crate) const EXPORT: &str = "/v1/export";
+
+/// Where one is brought to.
+pub(crate) const IMPORT: &str = "/v1/import";
 
 /// A line of an answer.
 #[derive(Debug, Serialize, Deserialize)]
@@ -55,6 +61,31 @@ pub(crate) fn request(command: &Command) -> Option<(String, String)> {
     Some((format!("{PREFIX}{name}"), body.to_string()))
 }
 
+/// The path of an import, with what it says of it.
+pub(crate) fn import_path(import: &Import) -> String {
+    let size = import.size.map(|size| format!("&size={size}"));
+    format!(
+        "{IMPORT}?public={}{}",
+        import.public,
+        size.unwrap_or_default()
+    )
+}
+
+/// The import of a query.
+pub(crate) fn import(query: Option<&str>) -> Result<Import, String> {
+    let mut import = Import::default();
+    let pairs = query.unwrap_or_default().split('&');
+    for pair in pairs.filter(|pair| !pair.is_empty()) {
+        let wrong = || format!("{pair:?} says nothing of an import");
+        match pair.split_once('=').ok_or_else(wrong)? {
+            ("public", value) => import.public = value.parse().map_err(|_| wrong())?,
+            ("size", value) => import.size = Some(value.parse().map_err(|_| wrong())?),
+            _ => return Err(wrong()),
+        }
+    }
+    Ok(import)
+}
+
 /// The command of a path and a body. An empty body is one that says nothing.
 pub(crate) fn command(path: &str, body: &[u8]) -> Result<Command, String> {
     let name = path.strip_prefix(PREFIX).ok_or("there is no such path")?;
@@ -96,6 +127,20 @@ mod tests {
             assert_eq!(command(&path, body.as_bytes()), Ok(sent));
         }
         assert_eq!(command("/v1/stats", b""), Ok(Command::Stats {}));
+    }
+
+    #[test]
+    fn imports_are_read_as_they_are_written() {
+        for (public, size) in [(true, None), (false, Some(u64::MAX))] {
+            let sent = Import { public, size };
+            let path = import_path(&sent);
+            let query = path.strip_prefix("/v1/import?");
+            assert_eq!(import(query), Ok(sent), "{path}");
+        }
+        assert_eq!(import(None), Ok(Import::default()));
+        for query in ["public", "public=1", "size=-1", "a=b"] {
+            assert!(import(Some(query)).is_err(), "{query}");
+        }
     }
 
     #[test]

@@ -67,6 +67,17 @@ enum Command {
     /// What is left of broken transfers, expired records, objects that no image needs; then as much as makes the room that
     /// the store keeps free.
     Gc(store::GcArgs),
+    /// Write images of the store to an OCI image layout
+    ///
+    /// To a directory, a tar (`NAME.tar`) or standard output (`-`), for a mirror without a network: `ledge import` there. Platforms that
+    /// are all there are taken, others left out. Exit codes: 0 if it was written, 1 if not, 2 if what was asked for
+    /// cannot be had.
+    Export(store::ExportArgs),
+    /// Read images of an OCI image layout into the store
+    ///
+    /// Every byte is verified. The images are served under the names that the layout gives them, as if they had been
+    /// pulled now. Exit codes: 0 if all was read, 1 if not, 2 if the layout is not taken.
+    Import(store::ImportArgs),
     /// Look at the configuration without starting anything
     Config(ConfigArgs),
 }
@@ -109,6 +120,8 @@ impl Cli {
             Command::Fsck(args) => store::fsck(&args),
             Command::Purge(args) => store::purge(&args),
             Command::Gc(args) => store::gc(&args),
+            Command::Export(args) => store::export(&args),
+            Command::Import(args) => store::import(&args),
             Command::Config(args) => match args.command {
                 ConfigCommand::Check(flags) => load(&flags).and_then(|config| {
                     check(&config)?;
@@ -199,6 +212,13 @@ mod tests {
             ("purge a --yes --dry-run", false),
             ("gc --json", true),
             ("gc a", false),
+            ("export a --to x.tar", true),
+            ("export --all --to -", true),
+            ("export --to x", false),
+            ("export a", false),
+            ("export a --all --to x", false),
+            ("import x.tar --public --json", true),
+            ("import", false),
             ("warm", false),
             ("warm --json", false),
             ("warm a --platform linux", false),

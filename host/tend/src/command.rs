@@ -6,8 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::TendError;
 use crate::event::Watch;
+use crate::export::{Export, ExportReport};
 use crate::fsck::{Fsck, FsckReport};
 use crate::gc::GcReport;
+use crate::import::ImportReport;
 use crate::list::Listed;
 use crate::purge::{Purge, PurgeReport};
 use crate::select::Selector;
@@ -28,6 +30,8 @@ pub enum Command {
     Purge(Purge),
     /// [`Tend::gc`]
     Gc {},
+    /// [`Tend::plan_export`]
+    PlanExport(Export),
 }
 
 /// What came of a command.
@@ -44,6 +48,10 @@ pub enum Report {
     Purge(PurgeReport),
     /// Of [`Command::Gc`].
     Gc(GcReport),
+    /// Of [`Command::PlanExport`].
+    Export(ExportReport),
+    /// Of [`Tend::import`].
+    Import(ImportReport),
 }
 
 impl Command {
@@ -63,6 +71,7 @@ impl Command {
             Self::Fsck(how) => Report::Fsck(tend.fsck(how, watch)?),
             Self::Purge(purge) => Report::Purge(tend.purge(purge, now, watch)?),
             Self::Gc {} => Report::Gc(tend.gc(now, watch)?),
+            Self::PlanExport(export) => Report::Export(tend.plan_export(export, now, watch)?),
         })
     }
 }

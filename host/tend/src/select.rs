@@ -105,6 +105,11 @@ impl Selector {
         *self == Self::default()
     }
 
+    /// The named images.
+    pub(crate) fn images(&self) -> &[Image] {
+        &self.images
+    }
+
     pub(crate) fn digest(&self) -> Option<&Digest> {
         self.digest.as_ref()
     }

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
 
+use bytes::Bytes;
 use ledge_core::key::{CATALOG_STORE, DEFAULT_STORE};
 use ledge_core::upstream::Upstreams;
 use ledge_store::{BlobStore, KvError, RecordBounds, Records, RedbFile};
@@ -72,6 +73,17 @@ impl Tend {
     /// Forgets a record, here and where it is shared.
     pub(crate) fn forget(&self, label: Label, key: &str) -> Result<(), KvError> {
         self.patiently(|| futures::executor::block_on(self.records(label).delete(key)))
+    }
+
+    /// Notes a record, here and where it is shared.
+    pub(crate) fn set(&self, label: Label, key: &str, value: &[u8]) -> Result<(), KvError> {
+        let value = Bytes::copy_from_slice(value);
+        self.patiently(|| futures::executor::block_on(self.records(label).set(key, value.clone())))
+    }
+
+    /// A record, here or where it is shared.
+    pub(crate) fn get(&self, label: Label, key: &str) -> Result<Option<Bytes>, KvError> {
+        futures::executor::block_on(self.records(label).get(key))
     }
 
     /// Changes come faster here than the disk takes them.

@@ -1,9 +1,11 @@
 //! What an image consists of, as far as its manifests are stored.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use ledge_core::digest::Digest;
-use ledge_core::manifest::{MAX_MANIFEST, Manifest};
+use ledge_core::manifest::{Child, MAX_MANIFEST, Manifest};
+use ledge_core::media_type::MediaType;
+use ledge_core::platform::Platform;
 use ledge_store::{BlobStore, StoreError};
 
 /// Most objects of one image that are looked at. Indexes of some dozens of platforms with a hundred layers each stay
@@ -16,6 +18,10 @@ pub(crate) struct Node {
     pub(crate) digest: Digest,
     /// Whether others refer to it as a manifest.
     pub(crate) is_manifest: bool,
+    /// As what, if it is not the root.
+    pub(crate) media_type: Option<MediaType>,
+    /// What it is made for, if an index says so.
+    pub(crate) platform: Option<Platform>,
     /// Its size in bytes; none if it is not stored.
     pub(crate) size: Option<u64>,
     /// Where in the tree those are that it lists itself; none if it is not stored, or no manifest.
@@ -29,8 +35,8 @@ pub(crate) struct Tree(pub(crate) Vec<Node>);
 impl Tree {
     /// Looks at a manifest, and at all that it lists.
     pub(crate) fn of(store: &BlobStore, root: &Digest) -> Result<Self, StoreError> {
-        let mut tree = Self(vec![Node::new(store, root, true)?]);
-        let mut known: std::collections::HashMap<Digest, usize> = [(root.clone(), 0)].into();
+        let mut tree = Self(vec![Node::root(store, root)?]);
+        let mut known: HashMap<Digest, usize> = [(root.clone(), 0)].into();
         let mut next = 0;
         while next < tree.0.len() {
             let node = &tree.0[next];
@@ -38,13 +44,13 @@ impl Tree {
                 true => children(store, &node.digest)?,
                 false => Vec::new(),
             };
-            for (digest, is_manifest) in listed {
-                let index = match known.get(&digest) {
+            for child in listed {
+                let index = match known.get(&child.digest) {
                     Some(index) => *index,
                     None if tree.0.len() >= MOST => continue,
                     None => {
-                        tree.0.push(Node::new(store, &digest, is_manifest)?);
-                        known.insert(digest, tree.0.len() - 1);
+                        known.insert(child.digest.clone(), tree.0.len());
+                        tree.0.push(Node::listed(store, child)?);
                         tree.0.len() - 1
                     }
                 };
@@ -53,6 +59,51 @@ impl Tree {
             next += 1;
         }
         Ok(tree)
+    }
+
+    /// The parts that are stored, with their sizes: those that some platform needs of which all are. None if there is
+    /// no such platform.
+    pub(crate) fn whole(&self) -> Vec<(Digest, u64)> {
+        let whole = self.whole_nodes();
+        if !whole[0] {
+            return Vec::new();
+        }
+        let (mut reached, mut ahead) = (vec![false; self.0.len()], vec![0]);
+        while let Some(index) = ahead.pop() {
+            if whole[index] && !std::mem::replace(&mut reached[index], true) {
+                ahead.extend(&self.0[index].children);
+            }
+        }
+        let reached = self.0.iter().zip(reached).filter(|(_, reached)| *reached);
+        reached
+            .filter_map(|(node, _)| Some((node.digest.clone(), node.size?)))
+            .collect()
+    }
+
+    /// Which nodes are all there: blobs that are stored; manifests with all their blobs, and with one of the manifests that
+    /// they list, if they list any.
+    fn whole_nodes(&self) -> Vec<bool> {
+        let mut whole = vec![false; self.0.len()];
+        // A child may stand before who lists it. No manifest lists itself, so this ends; each round is another depth.
+        loop {
+            let mut is_changed = false;
+            for (index, node) in self.0.iter().enumerate().rev() {
+                let (manifests, blobs): (Vec<usize>, Vec<usize>) = node
+                    .children
+                    .iter()
+                    .partition(|child| self.0[**child].is_manifest);
+                let is_whole = node.size.is_some()
+                    && blobs.iter().all(|child| whole[*child])
+                    && (manifests.is_empty() || manifests.iter().any(|child| whole[*child]));
+                if is_whole && !whole[index] {
+                    whole[index] = true;
+                    is_changed = true;
+                }
+            }
+            if !is_changed {
+                return whole;
+            }
+        }
     }
 
     /// Its digests.
@@ -73,27 +124,38 @@ impl Tree {
 }
 
 impl Node {
-    fn new(store: &BlobStore, digest: &Digest, is_manifest: bool) -> Result<Self, StoreError> {
+    fn root(store: &BlobStore, digest: &Digest) -> Result<Self, StoreError> {
         Ok(Self {
             digest: digest.clone(),
-            is_manifest,
+            is_manifest: true,
+            media_type: None,
+            platform: None,
             size: store.size(digest)?,
+            children: Vec::new(),
+        })
+    }
+
+    fn listed(store: &BlobStore, child: Child) -> Result<Self, StoreError> {
+        Ok(Self {
+            size: store.size(&child.digest)?,
+            digest: child.digest,
+            is_manifest: child.manifest.is_some(),
+            media_type: child.manifest,
+            platform: child.platform,
             children: Vec::new(),
         })
     }
 }
 
-/// What a stored manifest lists, and which of those are manifests.
-fn children(store: &BlobStore, digest: &Digest) -> Result<Vec<(Digest, bool)>, StoreError> {
+/// What a stored manifest lists.
+fn children(store: &BlobStore, digest: &Digest) -> Result<Vec<Child>, StoreError> {
     let Some(bytes) = manifest(store, digest)? else {
         return Ok(Vec::new());
     };
     // What nobody can read lists nothing.
     let parsed = Manifest::parse(&bytes).unwrap_or_default();
     let own = parsed.children.into_iter().filter(|child| !child.foreign);
-    Ok(own
-        .map(|child| (child.digest, child.manifest.is_some()))
-        .collect())
+    Ok(own.collect())
 }
 
 /// The bytes of a manifest that is stored, and no larger than one may be.

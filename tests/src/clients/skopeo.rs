@@ -56,6 +56,19 @@ impl Skopeo {
     /// If it fails, or stores bytes under a wrong digest.
     pub async fn pull(&self, from: SocketAddr, image: &str) -> Result<Stored> {
         let target = self.folder.path().join("image");
+        self.copy(from, image, &format!("dir:{}", target.display()))
+            .await?;
+        let mut stored = hashed(&target)?;
+        stored.insert(files::digest(&target.join("manifest.json"))?);
+        std::fs::remove_dir_all(target)?;
+        Ok(stored)
+    }
+
+    /// Copies `image` from the registry or mirror at `from` to anything that Skopeo writes.
+    ///
+    /// # Errors
+    /// If it fails.
+    pub async fn copy(&self, from: SocketAddr, image: &str, target: &str) -> Result<()> {
         let mut copy = command(&self.program);
         copy.env(
             "CONTAINERS_REGISTRIES_CONF",
@@ -75,11 +88,7 @@ impl Skopeo {
             None => copy.arg("--src-no-creds"),
         };
         copy.arg(format!("docker://{from}/{image}"));
-        run(copy.arg(format!("dir:{}", target.display()))).await?;
-        let mut stored = hashed(&target)?;
-        stored.insert(files::digest(&target.join("manifest.json"))?);
-        std::fs::remove_dir_all(target)?;
-        Ok(stored)
+        run(copy.arg(target)).await.map(drop)
     }
 
     /// What `pull` is to return.

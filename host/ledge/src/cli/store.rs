@@ -1,8 +1,10 @@
-//! The commands over the store: `ls`, `stats`, `fsck`, `purge`, `gc`. They open it themselves, or tell the mirror that
+//! The commands over the store: `ls`, `stats`, `fsck`, `purge`, `gc`, `export`, `import`. They open it themselves, or tell the mirror that
 //! has it open; what they print is the same.
 
+mod export;
 mod fsck;
 mod gc;
+mod import;
 mod ls;
 mod print;
 mod purge;
@@ -15,10 +17,12 @@ use std::time::Duration;
 
 use anyhow::Result;
 use ledge_config::{Config, Flags};
-use ledge_tend::{SelectError, Selector, SelectorText};
+use ledge_tend::{LayoutError, SelectError, Selector, SelectorText};
 
+pub(super) use self::export::Args as ExportArgs;
 pub(super) use self::fsck::Args as FsckArgs;
 pub(super) use self::gc::Args as GcArgs;
+pub(super) use self::import::Args as ImportArgs;
 pub(super) use self::ls::Args as LsArgs;
 pub(super) use self::purge::Args as PurgeArgs;
 pub(super) use self::stats::Args as StatsArgs;
@@ -113,6 +117,16 @@ pub(super) fn gc(args: &GcArgs) -> Result<()> {
     gc::run(args)
 }
 
+/// As [`ls`].
+pub(super) fn export(args: &ExportArgs) -> Result<()> {
+    export::run(args)
+}
+
+/// As [`ls`].
+pub(super) fn import(args: &ImportArgs) -> Result<()> {
+    import::run(args)
+}
+
 /// An error with an exit code of its own.
 #[derive(Debug)]
 struct Coded {
@@ -140,7 +154,7 @@ impl std::error::Error for Coded {}
 
 /// The exit code of an error of these commands, if it has one of its own.
 pub(super) fn exit_code(error: &anyhow::Error) -> Option<u8> {
-    if error.is::<SelectError>() {
+    if error.is::<SelectError>() || error.is::<LayoutError>() {
         return Some(super::REFUSED);
     }
     error.downcast_ref::<Coded>().map(|coded| coded.code)

@@ -3,5 +3,6 @@
 mod fsck;
 mod gc;
 mod kit;
+mod layouts;
 mod list;
 mod purge;

@@ -1,12 +1,13 @@
 //! The way to a store: open here, or through the mirror that has it open.
 
+use std::io::{Read, Write};
 use std::path::Path;
 use std::time::SystemTime;
 
 use anyhow::{Context, Result};
 use ledge_control::{Client, ClientError};
 use ledge_store::OpenError;
-use ledge_tend::{Command, Event, Gone, Report, Tend};
+use ledge_tend::{Command, Event, Export, Gone, Import, Report, Tend, TendError};
 use tokio::runtime::Runtime;
 
 use super::{Coded, StoreArgs};
@@ -56,24 +57,62 @@ impl Session {
             Way::Here(tend) => {
                 let _inside = self.runtime.enter();
                 let done = command.run(tend, SystemTime::now(), watch);
-                done.map_err(|error| {
-                    if error.is_refusal() {
-                        Coded::refused(error.to_string()).into()
-                    } else {
-                        error.into()
-                    }
-                })
+                done.map_err(here)
             }
             Way::There(client) => {
                 let done = self.runtime.block_on(client.run(command, watch));
-                done.map_err(|error| match error {
-                    ClientError::Failed(failure) if failure.refused => {
-                        Coded::refused(failure.message).into()
-                    }
-                    error => error.into(),
-                })
+                done.map_err(there)
             }
         }
+    }
+
+    /// Writes a layout as a tar.
+    pub(super) fn export(&self, export: &Export, out: &mut (dyn Write + Send)) -> Result<()> {
+        match &self.way {
+            Way::Here(tend) => {
+                let _inside = self.runtime.enter();
+                let done = tend.export(export, SystemTime::now(), out);
+                done.map(drop).map_err(here)
+            }
+            Way::There(client) => {
+                let done = self.runtime.block_on(client.export(export, out));
+                done.map_err(there)
+            }
+        }
+    }
+
+    /// Reads a layout that is a tar.
+    pub(super) fn import(
+        &self,
+        import: &Import,
+        mut from: impl Read + Send + 'static,
+    ) -> Result<Report> {
+        match &self.way {
+            Way::Here(tend) => {
+                let _inside = self.runtime.enter();
+                let done = tend.import(import, SystemTime::now(), &mut from);
+                done.map(Report::Import).map_err(here)
+            }
+            Way::There(client) => {
+                let done = self.runtime.block_on(client.import(import, from));
+                done.map_err(there)
+            }
+        }
+    }
+}
+
+fn here(error: TendError) -> anyhow::Error {
+    if error.is_refusal() {
+        Coded::refused(error.to_string()).into()
+    } else {
+        error.into()
+    }
+}
+
+fn there(error: ClientError) -> anyhow::Error {
+    match error {
+        ClientError::Failed(failure) if failure.refused => Coded::refused(failure.message).into(),
+        error => error.into(),
     }
 }
 
