@@ -1,5 +1,6 @@
 //! Those who bring bytes: each has a claim, and hands what comes to the writer.
 
+use std::mem;
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
@@ -25,6 +26,7 @@ impl Load {
         mut self,
         feed: &mpsc::Sender<Feed>,
     ) -> Result<OriginStream, FillError> {
+        let mut is_first = true;
         loop {
             let left = self.claim.left();
             if left.is_empty() {
@@ -48,6 +50,10 @@ impl Load {
                 {
                     return Ok(self.stream);
                 }
+            }
+            if mem::take(&mut is_first) {
+                // Somebody waits for the first bytes: reading on would take the processor from who writes them.
+                let _ = feed.reserve_many(feed.max_capacity()).await;
             }
         }
     }

@@ -156,19 +156,21 @@ impl BlobStore {
     /// # Errors
     /// [`StoreError::Io`] if the file system does not say.
     pub async fn stat(&self, digest: &Digest) -> Result<Option<u64>, StoreError> {
-        let path = self.0.inner.layout.object(digest);
-        let on_disk = blocking(move || {
-            let size = fs::metadata(&path).map(|about| about.len());
-            found(size).map_err(StoreError::at(&path))
-        });
-        let held = || {
-            self.0
-                .inner
-                .tier
-                .get(digest)
-                .map(|bytes| bytes.len() as u64)
+        let inner = &self.0.inner;
+        let path = inner.layout.object(digest);
+        let on_disk = match cached::open(&path) {
+            Cached::Missing => None,
+            Cached::Open(file) => Some(file.metadata().map_err(StoreError::at(&path))?.len()),
+            Cached::Unknown => {
+                let asked = blocking(move || {
+                    let size = fs::metadata(&path).map(|about| about.len());
+                    found(size).map_err(StoreError::at(&path))
+                });
+                asked.await?
+            }
         };
-        Ok(on_disk.await?.or_else(held))
+        let held = || inner.tier.get(digest).map(|bytes| bytes.len() as u64);
+        Ok(on_disk.or_else(held))
     }
 
     /// A new, empty file for the object on its way in. What an earlier one left is removed; who
@@ -188,6 +190,11 @@ impl BlobStore {
     /// [`StoreError::NoSpace`] on a full file system, [`StoreError::Io`] otherwise.
     pub fn scratch(&self) -> Result<Partial, StoreError> {
         Partial::scratch(self.0.inner.clone())
+    }
+
+    /// Whether [`BlobStore::resume`] may find something. It asks no disk.
+    pub fn may_resume(&self, digest: &Digest) -> bool {
+        self.0.inner.space.books().has_leftover(digest)
     }
 
     /// What [`Partial::keep`] or a dead process left of the object, if it has a mark. Blocking.

@@ -106,6 +106,15 @@ impl Partial {
         self.account.reserve(&self.store, more)
     }
 
+    /// As [`Self::reserve`], if there is room and nobody has to go for it; false if somebody has. It asks
+    /// the file system, and waits for no disk.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`] if the file system does not say.
+    pub fn reserve_free(&self, more: u64) -> Result<bool, StoreError> {
+        self.account.reserve_free(&self.store, more)
+    }
+
     /// The file, for followers that read what is there so far.
     pub fn file(&self) -> &Arc<OpenFile> {
         &self.file

@@ -58,10 +58,23 @@ impl Account {
         if more == 0 {
             return Ok(());
         }
-        let need = more.saturating_add(more / NOTES).saturating_add(BESIDE);
+        let need = with_notes(more);
         store.promise(need)?;
         lock(&self.0).promised += need;
         Ok(())
+    }
+
+    /// The same if nobody has to go for it; false if somebody has.
+    pub(crate) fn reserve_free(&self, store: &Inner, more: u64) -> Result<bool, StoreError> {
+        if more == 0 {
+            return Ok(true);
+        }
+        let need = with_notes(more);
+        let is_promised = store.promise_free(need)?;
+        if is_promised {
+            lock(&self.0).promised += need;
+        }
+        Ok(is_promised)
     }
 
     /// Before `length` bytes are written: what was not promised is now.
@@ -128,6 +141,11 @@ impl Closing {
         books.release(self.0.promised);
         books.incoming(self.0.disk + self.0.marks, 0);
     }
+}
+
+/// What a file of so many more bytes takes at most.
+fn with_notes(more: u64) -> u64 {
+    more.saturating_add(more / NOTES).saturating_add(BESIDE)
 }
 
 impl Numbers {

@@ -202,6 +202,10 @@ impl Books {
         disk
     }
 
+    pub(crate) fn has_leftover(&self, digest: &Digest) -> bool {
+        self.leftovers.contains_key(digest)
+    }
+
     pub(crate) fn oldest_leftover(&self) -> Option<Digest> {
         let oldest = self.leftovers.iter().min_by_key(|(_, left)| left.since);
         oldest.map(|(digest, _)| digest.clone())

@@ -46,6 +46,11 @@ impl Inner {
         Err(StoreError::NoRoom { need })
     }
 
+    /// Promises them if nobody has to go for it. It waits for no disk.
+    pub(crate) fn promise_free(&self, need: u64) -> Result<bool, StoreError> {
+        Ok(self.promised(need)?.is_ok())
+    }
+
     /// Promises them if there is room, or says how many bytes are lacking.
     fn promised(&self, need: u64) -> Result<Result<(), u64>, StoreError> {
         let measured = self.measure()?;
