@@ -15,6 +15,7 @@ mod cut_off;
 mod drain;
 mod durable;
 mod failures;
+mod fleet;
 mod freshness;
 mod full_disk;
 mod honest;

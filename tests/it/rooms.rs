@@ -6,20 +6,33 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 /// A room's folder, and which of our crates its manifest may name (beside those for its tests).
-const ROOMS: [(&str, &[&str]); 18] = [
+const ROOMS: [(&str, &[&str]); 20] = [
     ("components/core", &[]),
     ("components/registry", &["ledge-core"]),
+    ("host/bucket", &["ledge-core", "ledge-store"]),
     ("host/config", &["ledge-core"]),
     ("host/console", &[]),
     ("host/control", &["ledge-tend"]),
     ("host/credentials", &[]),
     (
+        "host/fleet",
+        &[
+            "ledge-bucket",
+            "ledge-core",
+            "ledge-store",
+            "ledge-transfer",
+            "ledge-valkey",
+        ],
+    ),
+    (
         "host/ledge",
         &[
+            "ledge-bucket",
             "ledge-config",
             "ledge-console",
             "ledge-control",
             "ledge-credentials",
+            "ledge-fleet",
             "ledge-origin",
             "ledge-runtime",
             "ledge-server",

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -62,6 +62,18 @@ impl Ledge {
         Self::launch(folder, store, None, &[]).await
     }
 
+    /// Starts it at an address that its configuration may name.
+    ///
+    /// # Errors
+    /// As `start`.
+    pub async fn start_at(config: impl FnOnce(SocketAddr) -> Config) -> Result<Self> {
+        // Free again when the listener is dropped.
+        let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+        let (folder, store) = folder(&config(address))?;
+        let command = command_at(address, &folder.path().join(CONFIG), &store)?;
+        Self::run(folder, store, command).await
+    }
+
     /// Starts it with these environment variables, and an empty store.
     ///
     /// # Errors
@@ -108,6 +120,10 @@ impl Ledge {
         if let Some(component) = component {
             command.arg("--component").arg(component);
         }
+        Self::run(folder, store, command).await
+    }
+
+    async fn run(folder: TempDir, store: PathBuf, mut command: Command) -> Result<Self> {
         let process = Process::spawn("ledge", &mut command)?;
         let line = process.line("listening on http://").await?;
         let address = address(&line).with_context(|| format!("no address in '{line}'"))?;
@@ -227,6 +243,10 @@ fn folder(config: &Config) -> Result<(TempDir, PathBuf)> {
 /// # Errors
 /// If there is no binary.
 pub fn command(config: &Path, store: &Path) -> Result<Command> {
+    command_at(SocketAddr::from(([127, 0, 0, 1], 0)), config, store)
+}
+
+fn command_at(listen: SocketAddr, config: &Path, store: &Path) -> Result<Command> {
     let mut command = Command::new(binary()?);
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("LEDGE_") {
@@ -235,7 +255,7 @@ pub fn command(config: &Path, store: &Path) -> Result<Command> {
     }
     // However full the machine's disk is; tests of that say their own.
     command.env("LEDGE_STORE_MIN_FREE", "0");
-    command.arg("serve").args(["--listen", "127.0.0.1:0"]);
+    command.args(["serve", "--listen", &listen.to_string()]);
     command
         .arg("--config")
         .arg(config)

@@ -106,12 +106,22 @@ pub(crate) async fn manifest(ask: &Ask<'_>, reference: &Reference) -> Result<Fet
         async |source: Source| blobs::ingest(want.clone(), source, MAX_MANIFEST, MANIFESTS).await;
     let ingested = ask.in_time(ask.origin().transfer(&object, run)).await;
     let ingested = ingested.map_err(|failure: Failure| failure.error)?;
-    if ingested.origin_fields.is_empty() {
-        // The bytes were there already, and the origin was not asked whether this
-        // repository may show them.
+    // The bytes were there already, or at another node: then the origin was not asked whether
+    // this repository may show them.
+    if ingested.origin_fields.is_empty() && !is_granted(ask, &ingested.what).await {
         head(ask, &object).await?;
     }
     learn(ask, &ingested).await
+}
+
+async fn is_granted(ask: &Ask<'_>, what: &Descriptor) -> bool {
+    let Ok(digest) = Digest::parse(&what.digest) else {
+        return false;
+    };
+    match grants::known(ask, &digest).await {
+        Some(grant) => grants::suffices(ask, &digest, &grant).await,
+        None => false,
+    }
 }
 
 async fn learn(ask: &Ask<'_>, ingested: &Ingested) -> Result<Fetched, ApiError> {

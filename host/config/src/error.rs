@@ -196,6 +196,9 @@ pub enum Fault {
     /// Neither http nor https.
     #[error("the URL's scheme is {0}, neither https nor http")]
     UrlScheme(Quoted),
+    /// A URL of a service that keeps no objects.
+    #[error("{0} starts with none of s3://, gs:// and az://")]
+    BucketScheme(Quoted),
     /// A host that DNS cannot name.
     #[error("the URL's host or port is none that can be connected to")]
     UrlHost,
@@ -340,6 +343,9 @@ impl Fault {
             Self::LogFormat(_) => r#"write "text" or "json""#,
             Self::LogFilter(_) => {
                 r#"write error, warn, info, debug, trace or off, or pairs as in "warn,access=info""#
+            }
+            Self::BucketScheme(_) => {
+                r#"write service, bucket and perhaps a prefix, as in "s3://images/edge""#
             }
             Self::NoDataDirectory => "set store.path in the file, LEDGE_STORE or --store",
             Self::Url(_) | Self::UrlScheme(_) | Self::UrlHost | Self::UrlPath => {

@@ -46,7 +46,7 @@ pub use log::{LogFilter, LogFormat};
 pub use name::Endpoint;
 pub use provenance::{FilePlace, Provenance, Sourced};
 pub use room::{Amount, MaxAge, MaxSize, MinFree};
-pub use shared::SharedRecords;
+pub use shared::{Shared, SharedObjects, SharedRecords};
 pub use transfer::{Abandoned, Percent, Prefetch, Ranges};
 pub use types::{
     Config, Freshness, FreshnessRule, Limits, Log, Rights, Rule, Server, Store, Transfer, Upstream,

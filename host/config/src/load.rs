@@ -64,8 +64,7 @@ fn read(mut root: Section<'_>, layers: &mut Layers<'_>) -> Option<Config> {
     let limits = part(&mut root, layers, "limits", limits);
     let transfer = part(&mut root, layers, "transfer", transfer);
     let log = part(&mut root, layers, "log", log);
-    let shared = subsection(&mut root, layers, "shared");
-    let shared_records = shared::read(shared, &mut layers.problems);
+    let shared = part(&mut root, layers, "shared", shared::read);
     let named = subsection(&mut root, layers, "upstreams");
     let usual = transfer.as_ref().map_or_else(
         // Refused, and that is told already.
@@ -85,7 +84,7 @@ fn read(mut root: Section<'_>, layers: &mut Layers<'_>) -> Option<Config> {
         limits: limits?,
         transfer: transfer?,
         log: log?,
-        shared_records,
+        shared,
         upstreams,
         rules,
     })

@@ -71,6 +71,9 @@ const SECOND: Duration = Duration::from_secs(1);
 pub(crate) static DEFAULT_UPSTREAM: Name =
     Name::new("", "default_upstream", "LEDGE_DEFAULT_UPSTREAM");
 
+/// Where other nodes find this one: it is another one at each, and the file may be the same.
+pub(crate) static ADVERTISE: Name = Name::new("shared", "advertise", "LEDGE_SHARED_ADVERTISE");
+
 /// The loopback address: to open a mirror to a network is a decision. 5000 is the port that
 /// registries and their documentation use.
 pub(crate) static LISTEN: Setting<SocketAddr> = Setting {
@@ -329,8 +332,9 @@ pub(crate) const ALLOWED: Duration =
 pub(crate) const ALLOWED_MOST: Duration = DAY;
 
 /// The names of all settings above, for hints.
-pub(crate) static NAMES: [&Name; 29] = [
+pub(crate) static NAMES: [&Name; 30] = [
     &DEFAULT_UPSTREAM,
+    &ADVERTISE,
     LISTEN.name,
     DRAIN.name,
     MAX_CONNECTIONS.name,

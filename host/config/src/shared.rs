@@ -1,17 +1,35 @@
-//! `[shared.records]`: records that several nodes share.
+//! `[shared]`: what several nodes share.
 
 use std::path::PathBuf;
 
 use url::Url;
 
 use crate::credentials::{self, Text};
-use crate::entries::{one_or_more, path, scalar};
-use crate::error::{Fault, Problem};
-use crate::file::{Key, Section};
+use crate::entries::{one_or_more, path, required, scalar};
+use crate::error::{Fault, Problem, Quoted};
+use crate::file::{Entry, Key, Section};
+use crate::layers::{Layered, Layers};
+use crate::name::Endpoint;
 use crate::provenance::{Provenance, Sourced};
+use crate::setting::ADVERTISE;
+use crate::value::Shape;
 
 /// What stands before every key unless it is said.
 const PREFIX: &str = "ledge:";
+
+/// The services that keep objects.
+const SERVICES: [&str; 3] = ["s3", "gs", "az"];
+
+/// What several nodes share. Nothing if the file says nothing of it.
+#[derive(Debug, Clone, Default)]
+pub struct Shared {
+    /// Where other nodes find this one, if they are to.
+    pub advertise: Option<Sourced<Endpoint>>,
+    /// Records, and who fetches what.
+    pub records: Option<SharedRecords>,
+    /// Objects.
+    pub objects: Option<SharedObjects>,
+}
 
 /// A Valkey or Redis that several nodes share. Whether its URLs can be used is found out by who uses them.
 #[derive(Debug, Clone)]
@@ -28,19 +46,47 @@ pub struct SharedRecords {
     pub prefix: Sourced<String>,
 }
 
-/// The section, and in it `records`. Nothing if it is not there, or a problem more.
-pub(crate) fn read(
-    section: Option<Section<'_>>,
+/// A bucket of objects that several nodes share. Whether it can be used is found out by who uses it.
+#[derive(Debug, Clone)]
+pub struct SharedObjects {
+    /// `s3://`, `gs://` or `az://`, the bucket's name, and perhaps a prefix.
+    pub url: Sourced<String>,
+    /// The service, where it is not the one of that cloud.
+    pub endpoint: Option<Sourced<Endpoint>>,
+    /// The region, where the service has some.
+    pub region: Option<Sourced<String>>,
+    /// The access key's id, or the account's name.
+    pub username: Option<Sourced<String>>,
+    /// The access key's secret.
+    pub password: Option<Text>,
+    /// A file of authorities (PEM) to believe beside the system's.
+    pub ca_file: Option<Sourced<PathBuf>>,
+}
+
+/// The section. Nothing of what is not there, or problems more.
+pub(crate) fn read(section: &mut Section<'_>, layers: &mut Layers<'_>) -> Shared {
+    let advertise = layers.layered(section, &ADVERTISE, Shape::Text, Endpoint::parse);
+    let problems = &mut layers.problems;
+    Shared {
+        advertise: match advertise {
+            Layered::Said(url) => Some(url),
+            Layered::Refused | Layered::Silent => None,
+        },
+        records: part(section.take("records"), records, problems),
+        objects: part(section.take("objects"), objects, problems),
+    }
+}
+
+fn part<'a, T>(
+    entry: Option<Entry<'a>>,
+    read: fn(&Key, &mut Section<'a>, &mut Vec<Problem>) -> Option<T>,
     problems: &mut Vec<Problem>,
-) -> Option<SharedRecords> {
-    let mut section = section?;
-    let entry = section.take("records");
-    problems.extend(section.finish());
+) -> Option<T> {
     let entry = entry?;
     let key = entry.key().clone();
     match entry.into_section() {
         Ok(mut section) => {
-            let found = records(&key, &mut section, problems);
+            let found = read(&key, &mut section, problems);
             problems.extend(section.finish());
             found
         }
@@ -56,10 +102,7 @@ fn records(
     section: &mut Section<'_>,
     problems: &mut Vec<Problem>,
 ) -> Option<SharedRecords> {
-    let url = section.take("url");
-    if url.is_none() {
-        problems.push(head.problem(Fault::Missing("url")));
-    }
+    let url = required(section, head, "url", problems);
     let prefix = scalar(section.take("prefix"), taken, problems);
     let found = SharedRecords {
         username: scalar(section.take("username"), taken, problems),
@@ -69,6 +112,36 @@ fn records(
         url: one_or_more(url, server, problems)?,
     };
     Some(found)
+}
+
+fn objects(
+    head: &Key,
+    section: &mut Section<'_>,
+    problems: &mut Vec<Problem>,
+) -> Option<SharedObjects> {
+    let url = required(section, head, "url", problems);
+    let found = SharedObjects {
+        endpoint: scalar(section.take("endpoint"), Endpoint::parse, problems),
+        region: scalar(section.take("region"), taken, problems),
+        username: scalar(section.take("username"), taken, problems),
+        password: credentials::password(section, problems),
+        ca_file: path(section.take("ca_file"), problems),
+        url: scalar(url, bucket, problems)?,
+    };
+    Some(found)
+}
+
+/// A URL, which is printed, and so holds no secret.
+fn bucket(text: &str) -> Result<String, Fault> {
+    let url = server(text)?;
+    if SERVICES
+        .iter()
+        .any(|service| url.starts_with(&format!("{service}://")))
+    {
+        Ok(url)
+    } else {
+        Err(Fault::BucketScheme(Quoted::of(text)))
+    }
 }
 
 /// A URL, which is printed, and so holds no secret.

@@ -10,7 +10,7 @@ use crate::connection::{Connection, Identity, Proxy};
 use crate::credentials::{Credentials, Text};
 use crate::provenance::{Provenance, Sourced, printable};
 use crate::setting::{self, Setting};
-use crate::shared::SharedRecords;
+use crate::shared::{Shared, SharedObjects, SharedRecords};
 use crate::types::{Config, Freshness, Rights, Rule, Upstream};
 use crate::value::Value;
 
@@ -36,9 +36,7 @@ impl fmt::Display for Shown<'_> {
         limits(f, config)?;
         transfer(f, config)?;
         log(f, config)?;
-        if let Some(records) = &config.shared_records {
-            shared_records(f, records)?;
-        }
+        shared(f, &config.shared)?;
         config
             .upstreams
             .iter()
@@ -119,6 +117,35 @@ fn log(f: &mut fmt::Formatter<'_>, config: &Config) -> fmt::Result {
     writeln!(f, "\n[log]")?;
     value(f, &setting::LOG_FORMAT, &config.log.format)?;
     value(f, &setting::LOG_FILTER, &config.log.filter)
+}
+
+fn shared(f: &mut fmt::Formatter<'_>, shared: &Shared) -> fmt::Result {
+    if shared.advertise.is_some() {
+        writeln!(f, "\n[shared]")?;
+        given(f, "advertise", shared.advertise.as_ref())?;
+    }
+    if let Some(records) = &shared.records {
+        shared_records(f, records)?;
+    }
+    shared
+        .objects
+        .as_ref()
+        .map_or(Ok(()), |objects| shared_objects(f, objects))
+}
+
+fn shared_objects(f: &mut fmt::Formatter<'_>, objects: &SharedObjects) -> fmt::Result {
+    writeln!(f, "\n[shared.objects]")?;
+    line(f, "url", &text(&objects.url), &objects.url.provenance)?;
+    given(f, "endpoint", objects.endpoint.as_ref())?;
+    given(f, "region", objects.region.as_ref())?;
+    given(f, "username", objects.username.as_ref())?;
+    if let Some(password) = &objects.password {
+        secret(f, "password", password)?;
+    }
+    match &objects.ca_file {
+        Some(file) => line(f, "ca_file", &file.to_toml(), &file.provenance),
+        None => Ok(()),
+    }
 }
 
 fn shared_records(f: &mut fmt::Formatter<'_>, records: &SharedRecords) -> fmt::Result {

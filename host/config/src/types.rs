@@ -17,7 +17,7 @@ use crate::log::{LogFilter, LogFormat};
 use crate::name::Endpoint;
 use crate::provenance::Sourced;
 use crate::room::{MaxAge, MaxSize, MinFree};
-use crate::shared::SharedRecords;
+use crate::shared::Shared;
 use crate::transfer::{Abandoned, Prefetch, Ranges};
 
 /// Everything that is configured.
@@ -39,8 +39,8 @@ pub struct Config {
     pub transfer: Transfer,
     /// `[log]`
     pub log: Log,
-    /// `[shared.records]`: records that several nodes share, if they do.
-    pub shared_records: Option<SharedRecords>,
+    /// `[shared]`: what several nodes share.
+    pub shared: Shared,
     /// `[upstreams]`, in the order of their names, which differ. So do their aliases.
     pub upstreams: Vec<Upstream>,
     /// `[[rules]]`, in their order. Their names differ.

@@ -12,10 +12,11 @@ use http_body_util::{BodyExt, Empty};
 use hyper::body::{Body, Incoming};
 use ledge_config::Config;
 use ledge_credentials::Credentials;
+use ledge_fleet::Fleet;
 use ledge_origin::{Client, ClientOptions, EgressRules};
 use ledge_runtime::{
-    Capabilities, Engine, EngineOptions, Flights, ResponseBody, Runtime, RuntimeOptions, Stores,
-    Variables,
+    BodyError, Capabilities, Engine, EngineOptions, Flights, ResponseBody, Runtime, RuntimeOptions,
+    Stores, Variables,
 };
 use ledge_server::{Handler, ServerOptions, Summary};
 use ledge_store::{BlobStore, MemoryKv, RedbFile, StoreOptions, local, open_redb};
@@ -24,7 +25,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinSet;
 
-use crate::shared::{self, Labels};
+use crate::shared::{Labels, Sharing};
 use crate::upkeep::{Sweeper, bounds, tell_usage};
 use crate::{component, connections, credentials, open_files, respond, tending};
 
@@ -93,8 +94,8 @@ pub(crate) fn run(config: &Config) -> Result<()> {
 struct Ways {
     egress: EgressRules,
     credentials: Credentials,
-    /// How the records that are shared with other nodes are reached.
-    shared: Option<ledge_valkey::Options>,
+    /// What is shared with other nodes.
+    sharing: Sharing,
 }
 
 impl Ways {
@@ -106,14 +107,11 @@ impl Ways {
         let egress = connections::egress(config)?;
         let credentials = credentials::credentials(config)?;
         credentials::check(config, &credentials).await?;
-        let shared = match &config.shared_records {
-            Some(given) => Some(shared::options(given).await?),
-            None => None,
-        };
+        let sharing = Sharing::check(config).await?;
         Ok(Self {
             egress,
             credentials,
-            shared,
+            sharing,
         })
     }
 }
@@ -161,13 +159,24 @@ impl Mirror {
 
     async fn serve(&self, config: &Config, ways: Ways) -> Result<Summary> {
         let signals = Signals::receive()?;
+        let wanted = config.server.listen.value;
+        let listener = TcpListener::bind(wanted).await.with_context(|| {
+            format!(
+                "cannot listen on {wanted} ({})",
+                config.server.listen.provenance
+            )
+        })?;
+        let address = listener.local_addr()?;
         let Ways {
             egress,
             credentials,
-            shared,
+            sharing,
         } = ways;
-        let labels = Labels::connect(self.records.clone(), shared).await?;
-        let capabilities = self.capabilities(config, egress, &credentials, &labels)?;
+        let server = sharing.connect().await?;
+        let fleet = sharing.fleet(server.as_ref(), address, &self.store)?;
+        let labels = Labels::new(self.records.clone(), server);
+        let capabilities =
+            self.capabilities(config, egress, &credentials, &labels, fleet.as_ref())?;
         let transfers = capabilities.transfers.clone();
         let component = Runtime::new(
             &self.engine,
@@ -181,17 +190,10 @@ impl Mirror {
                 answers: config.server.answers.as_u64(),
             },
         )?;
-        let wanted = config.server.listen.value;
-        let listener = TcpListener::bind(wanted).await.with_context(|| {
-            format!(
-                "cannot listen on {wanted} ({})",
-                config.server.listen.provenance
-            )
-        })?;
-        let address = listener.local_addr()?;
         tracing::info!(store = %config.store.path.display(), component = %self.component.name, "listening on http://{address}");
         let handler = Mirroring {
             component: component.clone(),
+            fleet: fleet.clone().map(|fleet| (fleet, transfers.clone())),
         };
         let options = server_options(config);
         // Ends with this function.
@@ -203,6 +205,9 @@ impl Mirror {
         tending::take_commands(config, tend, &mut beside);
         let summary = ledge_server::run(listener, handler, options, signals.any()).await;
         component.close();
+        if let Some(fleet) = fleet {
+            keep_last(&fleet, config.server.drain.value).await;
+        }
         tell(&transfers.counts());
         tell_usage(&self.store);
         Ok(summary)
@@ -214,6 +219,7 @@ impl Mirror {
         egress: EgressRules,
         credentials: &Credentials,
         labels: &Labels,
+        fleet: Option<&Fleet>,
     ) -> Result<Capabilities> {
         let client = Client::new(egress, client_options(config))?;
         let mut registry = config.registry();
@@ -221,7 +227,11 @@ impl Mirror {
         let registry = serde_json::to_string(&registry)?;
         let variables = Variables::new(HashMap::from([(REGISTRY.to_owned(), registry)]));
         let options = transfer_options(config);
-        let transfers = Transfers::new(self.store.clone(), client.clone(), options);
+        let store = self.store.clone();
+        let transfers = match fleet {
+            Some(fleet) => Transfers::near(store, client.clone(), Arc::new(fleet.clone()), options),
+            None => Transfers::new(store, client.clone(), options),
+        };
         Ok(Capabilities {
             transfers,
             flights: Flights::default(),
@@ -236,6 +246,13 @@ impl Mirror {
             variables: credentials::offer(variables, config, credentials),
             client,
         })
+    }
+}
+
+/// What was stored last may still be on its way to the bucket.
+async fn keep_last(fleet: &Fleet, longest: Duration) {
+    if tokio::time::timeout(longest, fleet.idle()).await.is_err() {
+        tracing::warn!("some objects are not in the bucket, the drain's time was over");
     }
 }
 
@@ -308,16 +325,26 @@ fn client_options(config: &Config) -> ClientOptions {
     }
 }
 
-/// Hands requests to the component.
+/// Hands requests to the component; those of other nodes are none of its concern.
 #[derive(Clone)]
 struct Mirroring {
     component: Runtime,
+    /// Other nodes, and what they may have.
+    fleet: Option<(Fleet, Transfers)>,
 }
 
 impl Handler for Mirroring {
     type Body = ResponseBody;
 
     async fn handle(&self, request: Request<Incoming>, _: SocketAddr) -> Response<ResponseBody> {
+        if let Some((fleet, transfers)) = &self.fleet
+            && let Some(answer) = fleet.answer(transfers, &request).await
+        {
+            return answer.map(|body| {
+                let body = body.map_err(|_| BodyError::HttpResponseIncomplete);
+                body.boxed_unsync()
+            });
+        }
         let request = request.map(boxed);
         match self.component.handle(request).await {
             Ok(response) => response,

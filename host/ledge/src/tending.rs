@@ -7,7 +7,7 @@ use ledge_store::{BlobStore, RedbFile, StoreOptions, open_redb};
 use ledge_tend::{Parts, Tend, Upstreams};
 use tokio::task::JoinSet;
 
-use crate::shared::{self, Labels};
+use crate::shared::{Labels, Sharing};
 use crate::upkeep::{bounds, record_bounds};
 
 /// The store of a process that has it open. `changed` is called when what may be shown is not what it was.
@@ -55,10 +55,7 @@ pub(crate) async fn open(config: &Config) -> Result<Tend> {
         bounds: bounds(config),
     })?;
     let records = open_redb(&path.join("kv.redb"))?;
-    let server = match &config.shared_records {
-        Some(given) => Some(shared::options(given).await?),
-        None => None,
-    };
-    let labels = Labels::connect(records.clone(), server).await?;
+    let server = Sharing::of_records(config).await?.connect().await?;
+    let labels = Labels::new(records.clone(), server);
     tend(config, &store, &records, &labels, || {})
 }

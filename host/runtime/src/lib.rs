@@ -30,5 +30,7 @@ pub use variables::{LiveVariable, NoValue, Reading, Variables};
 
 /// A compiled component.
 pub use wasmtime::component::Component;
+/// Why such a body broke off.
+pub use wasmtime_wasi_http::Error as BodyError;
 /// A response's body as it leaves a component: the host's own, or the guest's.
 pub use wasmtime_wasi_http::WasiBody as ResponseBody;

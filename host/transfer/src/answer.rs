@@ -77,8 +77,8 @@ impl Answer {
         Self {
             outcome,
             headers: head.headers,
-            origin: Some(head.origin),
-            is_shown: of_source,
+            is_shown: of_source && head.origin.is_some(),
+            origin: head.origin,
             ..self
         }
     }
@@ -111,8 +111,8 @@ impl Answer {
             selection,
             outcome,
             headers: head.headers,
-            origin: Some(head.origin),
-            is_shown: of_source,
+            is_shown: of_source && head.origin.is_some(),
+            origin: head.origin,
         })
     }
 }

@@ -40,6 +40,7 @@ impl Ending {
         match &stage {
             Stage::Stored(object) => {
                 tracing::debug!(digest = %self.digest, size = object.size(), "transfer stored");
+                self.supply.stored(object);
             }
             Stage::Failed(error) => self.failed(error),
             _ => self.inner.counters.failed.one(),

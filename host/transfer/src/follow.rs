@@ -177,7 +177,7 @@ impl Cursor {
         Ok(bytes)
     }
 
-    async fn go_direct(&self, rest: &Rest) -> io::Result<Direct> {
+    async fn go_direct(&mut self, rest: &Rest) -> io::Result<Direct> {
         if self.whole && self.at != rest.hashed {
             // Sent before it was hashed, and the disk does not give it back.
             return Err(io::Error::other("the store failed in the middle"));

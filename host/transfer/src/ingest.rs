@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use ledge_core::digest::{Algorithm, Digest};
-use ledge_store::{Keeping, StoreError};
+use ledge_store::{Keeping, Object, StoreError};
 
 use crate::error::FillError;
 use crate::hash::Hasher;
 use crate::source::Source;
 use crate::stream::OriginStream;
-use crate::supply::{Portion, Supply};
+use crate::supply::{NEARBY, Portion, Supply};
 use crate::transfers::{Ingested, Transfers, Want};
 
 impl Transfers {
@@ -28,16 +28,26 @@ impl Transfers {
         if let Some(stored) = self.stored(want.as_ref()).await? {
             return Ok(stored);
         }
-        let keep = source.keep;
+        let (again, keep) = (source.clone(), source.keep);
         let known = want.as_ref().map(|want| &want.digest);
-        let suspects = known.and_then(|digest| self.0.suspects.get(digest));
-        let supply = self.0.supply(source, &suspects.unwrap_or_default());
-        let supply = Arc::new(supply);
+        let supply = self.supply_of(known, source);
         let taken = self.take(want.as_ref(), supply.clone(), max, keep).await;
-        if let (Err(FillError::Mismatch(_)), Some(digest)) = (&taken, known) {
-            self.0.suspect(digest, &supply);
+        let (Err(FillError::Mismatch(_)), Some(digest)) = (&taken, known) else {
+            return taken;
+        };
+        self.0.suspect(digest, &supply);
+        if !supply.has_used(NEARBY) {
+            return taken;
         }
-        taken
+        // Nothing has left yet: an origin is asked in the same breath.
+        let supply = self.supply_of(known, again);
+        self.take(want.as_ref(), supply, max, keep).await
+    }
+
+    fn supply_of(&self, known: Option<&Digest>, source: Source) -> Arc<Supply> {
+        let suspects = known.and_then(|digest| self.0.suspects.get(digest));
+        let suspects = suspects.unwrap_or_default();
+        Arc::new(self.0.supply(source, known, &suspects))
     }
 
     /// Takes no turn: it is small, and its client would wait behind long transfers.
@@ -50,19 +60,24 @@ impl Transfers {
     ) -> Result<Ingested, FillError> {
         let opened = supply.open(Portion::Whole, |_| true).await?;
         let headers = opened.headers.clone();
-        let origin = Some(supply.origin(opened.endpoint));
+        let origin = supply.origin(opened.endpoint);
         let end = opened.size.unwrap_or(u64::MAX);
         if opened.size.is_some_and(|size| size > u64::from(max)) {
             return Err(FillError::TooLarge(u64::from(max)));
         }
-        let mut stream = OriginStream::of(supply, self.0.counters.clone(), opened);
+        let mut stream = OriginStream::of(supply.clone(), self.0.counters.clone(), opened);
         if want.is_none() {
             stream = stream.in_one_piece();
         }
         let bytes = collect(stream, end, max).await?;
         let size = bytes.len() as u64;
         let digest = verify(&bytes, want)?;
-        self.keep(bytes, digest.clone(), keep).await?;
+        if let Some(object) = self.keep(bytes, digest.clone(), keep).await? {
+            match want {
+                Some(_) => supply.stored(&object),
+                None => self.0.tell_nearby(&digest, &object),
+            }
+        }
         Ok(Ingested {
             digest,
             size,
@@ -82,23 +97,28 @@ impl Transfers {
         }))
     }
 
-    /// Stores it. On a full disk it is held in memory, if it is small enough for that.
-    async fn keep(&self, bytes: Bytes, digest: Digest, keep: Keeping) -> Result<(), FillError> {
+    /// Stores it. On a full disk it is held in memory alone, if it is small enough for that.
+    async fn keep(
+        &self,
+        bytes: Bytes,
+        digest: Digest,
+        keep: Keeping,
+    ) -> Result<Option<Object>, FillError> {
         let store = self.store().clone();
         let commit = move || {
             let committed = store.scratch().and_then(|partial| {
                 let size = bytes.len() as u64;
                 partial.reserve(size)?;
                 partial.write_at(&bytes, 0)?;
-                partial.commit(&digest, size, keep).map(drop)
+                partial.commit(&digest, size, keep)
             });
             match committed {
                 Err(StoreError::NoSpace { .. } | StoreError::NoRoom { .. })
                     if store.hold(&digest, &bytes) =>
                 {
-                    Ok(())
+                    Ok(None)
                 }
-                committed => committed,
+                committed => committed.map(Some),
             }
         };
         tokio::task::spawn_blocking(commit)

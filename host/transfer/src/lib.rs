@@ -14,6 +14,7 @@
 //! | `run`, `start`, `ground`, `crew`, `ending` | the life of one, from its turn to its end |
 //! | `plan` *(pure)* | who fetches which bytes |
 //! | `courier`, `stream`, `supply`, `opened` | bring bytes: a claim's, whatever breaks, from the endpoints |
+//! | `nearby` *(a port)* | what is asked before them: what nodes share |
 //! | `writer` | the disk's side: write, hash, verify, commit |
 //! | `transfer` | what all of these and its followers share |
 //! | `follow`, `direct` | a follower's body: from the file, or past a full disk |
@@ -32,6 +33,7 @@ mod ground;
 mod hash;
 mod ingest;
 mod multipart;
+mod nearby;
 mod opened;
 mod options;
 mod pace;
@@ -54,6 +56,7 @@ pub use counts::Counts;
 pub use error::{FillError, Refusal};
 pub use follow::FollowBody;
 pub use multipart::Multipart;
+pub use nearby::{Nearby, NearbyBytes, NearbyObject};
 pub use options::{Abandoned, Ranges, Retries, TransferOptions};
 pub use prefetch::Prefetched;
 pub use renew::{Renew, Renewed};

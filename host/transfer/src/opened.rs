@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, Response};
+use http_body::Body;
+use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Limited};
 use ledge_origin::OriginBody;
 use tokio::time::{Instant, timeout_at};
@@ -24,10 +26,10 @@ pub(crate) struct Opened {
     pub(crate) size: Option<u64>,
     /// Whether the origin answered a range with that range.
     pub(crate) ranged: bool,
-    /// Which endpoint answered: its place in the order of asking.
+    /// Which endpoint answered: its place in the order of asking, or [`NEARBY`](crate::supply::NEARBY).
     pub(crate) endpoint: usize,
     pub(crate) headers: HeaderMap,
-    pub(crate) body: OriginBody,
+    pub(crate) body: UnsyncBoxBody<Bytes, FillError>,
 }
 
 /// How long a refusal's body may take: its status is what matters, and clients wait.
@@ -59,7 +61,10 @@ fn another_range() -> Fault {
     Fault::Range(FillError::Unreachable(why.to_owned()))
 }
 
-pub(crate) fn whole(response: Response<OriginBody>, endpoint: usize) -> Result<Opened, Fault> {
+pub(crate) fn whole<B>(response: Response<B>, endpoint: usize) -> Result<Opened, Fault>
+where
+    B: Body<Data = Bytes, Error: Into<FillError>> + Send + 'static,
+{
     let (head, body) = response.into_parts();
     let size = content_length(&head.headers);
     Ok(Opened {
@@ -68,15 +73,18 @@ pub(crate) fn whole(response: Response<OriginBody>, endpoint: usize) -> Result<O
         ranged: false,
         endpoint,
         headers: head.headers,
-        body,
+        body: boxed(body),
     })
 }
 
-pub(crate) fn part(
-    response: Response<OriginBody>,
+pub(crate) fn part<B>(
+    response: Response<B>,
     endpoint: usize,
     portion: Portion,
-) -> Result<Opened, Fault> {
+) -> Result<Opened, Fault>
+where
+    B: Body<Data = Bytes, Error: Into<FillError>> + Send + 'static,
+{
     let (head, body) = response.into_parts();
     let (span, size) = content_range(&head.headers).ok_or_else(another_range)?;
     let Portion::Range(range) = portion else {
@@ -93,8 +101,15 @@ pub(crate) fn part(
         ranged: true,
         endpoint,
         headers: head.headers,
-        body,
+        body: boxed(body),
     })
+}
+
+fn boxed<B>(body: B) -> UnsyncBoxBody<Bytes, FillError>
+where
+    B: Body<Data = Bytes, Error: Into<FillError>> + Send + 'static,
+{
+    body.map_err(Into::into).boxed_unsync()
 }
 
 pub(crate) fn beyond(response: &Response<OriginBody>) -> Fault {

@@ -97,7 +97,7 @@ async fn begun(
         outcome,
         size: head.size,
         headers: head.headers,
-        origin: Some(head.origin),
+        origin: head.origin,
     })
 }
 

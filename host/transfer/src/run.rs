@@ -54,7 +54,7 @@ impl Job {
         let (transfer, asks) = Transfer::new(source.question());
         let suspects = inner.suspects.get(&want.digest).unwrap_or_default();
         let keep = source.keep;
-        let supply = inner.supply(source, &suspects);
+        let supply = inner.supply(source, Some(&want.digest), &suspects);
         let job = Self {
             inner: inner.clone(),
             want,

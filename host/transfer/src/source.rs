@@ -10,7 +10,7 @@ use ledge_store::Keeping;
 use crate::renew::Renew;
 
 /// Bodiless GETs for the same bytes, best first, and who makes them anew.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Source {
     /// One request an endpoint.
     pub origins: Vec<Request<()>>,

@@ -7,7 +7,7 @@ use backon::ExponentialBackoff;
 use bytes::Bytes;
 use http::header::RETRY_AFTER;
 use http_body_util::BodyExt;
-use ledge_origin::OriginBody;
+use http_body_util::combinators::UnsyncBoxBody;
 
 use crate::counts::Counters;
 use crate::error::FillError;
@@ -19,7 +19,7 @@ use crate::supply::{Portion, Supply, is_final};
 pub(crate) struct OriginStream {
     supply: Arc<Supply>,
     counters: Arc<Counters>,
-    body: Option<OriginBody>,
+    body: Option<UnsyncBoxBody<Bytes, FillError>>,
     /// The next byte that is wanted.
     at: u64,
     /// The next byte that the body brings: less than `at` if it starts before.
@@ -132,7 +132,7 @@ impl OriginStream {
                         return Ok(Some(found));
                     }
                 }
-                Some(Err(error)) => self.broke(error.into()).await?,
+                Some(Err(error)) => self.broke(error).await?,
                 // It is as short as it said: the rest is asked for.
                 None if self.body_at >= self.body_end => self.body = None,
                 None if end == u64::MAX => return Ok(None),
@@ -175,6 +175,7 @@ impl OriginStream {
             Ok(opened) if opened.span.start == self.at || self.patient => {
                 (self.body_at, self.body_end) = (opened.span.start, opened.span.end);
                 self.size = self.size.or(opened.size);
+                self.endpoint = opened.endpoint;
                 self.body = Some(opened.body);
                 self.kept = None;
                 Ok(())
@@ -206,7 +207,7 @@ impl OriginStream {
         let Some(wait) = self.waits.next() else {
             return Err(error);
         };
-        self.endpoint = (self.endpoint + 1) % self.supply.len().max(1);
+        self.endpoint = self.supply.after(self.endpoint);
         let asked = retry_after(&error).min(self.retries.longest);
         tokio::time::sleep(wait.max(asked)).await;
         Ok(())

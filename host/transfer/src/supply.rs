@@ -2,14 +2,16 @@
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use http::header::{IF_RANGE, RANGE};
 use http::{HeaderValue, Request, StatusCode};
 use ledge_core::range::ByteRange;
 use ledge_origin::Client;
+use ledge_store::Object;
 
 use crate::error::FillError;
+use crate::nearby::NearbyObject;
 use crate::opened::{Fault, Opened, beyond, part, refusal, whole};
 use crate::options::Retries;
 use crate::pace::{OriginPace, Paces};
@@ -17,9 +19,19 @@ use crate::renew::Renew;
 use crate::reply::{coding, strong_etag};
 use crate::source::Source;
 
+/// Stands for what is asked before all endpoints, in the place of one of them.
+pub(crate) const NEARBY: usize = usize::MAX;
+
+/// What [`NEARBY`] is called where endpoints are named by their authorities.
+const NEARBY_NAME: &str = "other nodes";
+
 /// The endpoints of one object, best first.
 pub(crate) struct Supply {
     client: Client,
+    /// Asked before all endpoints.
+    nearby: Option<Arc<dyn NearbyObject>>,
+    /// Unless it brought wrong bytes.
+    asks_nearby: bool,
     endpoints: Vec<Endpoint>,
     renew: Option<Arc<dyn Renew>>,
     retries: Retries,
@@ -60,9 +72,11 @@ impl Portion {
 }
 
 impl Supply {
-    /// Of a source. Endpoints of `suspects` (authorities) are asked last.
+    /// Of a source. Endpoints of `suspects` (authorities) are asked last, and what is nearby not at all if
+    /// it is one.
     pub(crate) fn new(
         client: Client,
+        nearby: Option<Arc<dyn NearbyObject>>,
         source: Source,
         suspects: &[String],
         paces: &Paces,
@@ -87,6 +101,8 @@ impl Supply {
         endpoints.sort_by_key(|endpoint| suspects.contains(&endpoint.authority));
         Self {
             client,
+            nearby,
+            asks_nearby: !suspects.iter().any(|name| name == NEARBY_NAME),
             endpoints,
             renew: source.renew,
             retries,
@@ -113,10 +129,16 @@ impl Supply {
     }
 
     /// Which of the source's requests goes to the endpoint at a place in the order of asking.
-    pub(crate) fn origin(&self, place: usize) -> usize {
-        self.endpoints
-            .get(place)
-            .map_or(place, |endpoint| endpoint.origin)
+    pub(crate) fn origin(&self, place: usize) -> Option<usize> {
+        self.endpoints.get(place).map(|endpoint| endpoint.origin)
+    }
+
+    /// Who is asked when the one at a place broke off. What is nearby says itself when it is of no use any more.
+    pub(crate) fn after(&self, place: usize) -> usize {
+        match place {
+            NEARBY => NEARBY,
+            place => (place + 1) % self.len().max(1),
+        }
     }
 
     /// Who is asked first: host and port.
@@ -127,14 +149,20 @@ impl Supply {
 
     /// The endpoints that answered with bytes: hosts and ports.
     pub(crate) fn used(&self) -> Vec<String> {
-        let used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
-        let authority = |place: &usize| self.endpoints.get(*place).map(|e| e.authority.clone());
+        let used = self.lock_used();
+        let authority = |place: &usize| match *place {
+            NEARBY => Some(NEARBY_NAME.to_owned()),
+            place => self.endpoints.get(place).map(|e| e.authority.clone()),
+        };
         used.iter().filter_map(authority).collect()
     }
 
     /// Whom to ask last after wrong bytes: who brought some. If all did, only who was asked
-    /// first, so that another one begins the next time.
+    /// first, so that another one begins the next time. An origin is believed before other nodes.
     pub(crate) fn suspects(&self) -> Vec<String> {
+        if self.has_used(NEARBY) {
+            return vec![NEARBY_NAME.to_owned()];
+        }
         let mut used = self.used();
         if used.len() == self.endpoints.len() {
             used.truncate(1);
@@ -158,6 +186,11 @@ impl Supply {
         portion: Portion,
         takes_whole: impl Fn(u64) -> bool,
     ) -> Result<Opened, FillError> {
+        if let Some(opened) = self.open_nearby(portion).await {
+            self.best.store(NEARBY, Ordering::Relaxed);
+            let _ = opened.size.map(|size| self.size.set(size));
+            return Ok(opened);
+        }
         let mut last = FillError::Request("the source names no origin".to_owned());
         for place in 0..self.endpoints.len() {
             let mut answer = self.ask(place, portion).await;
@@ -189,12 +222,20 @@ impl Supply {
     }
 
     /// Asks one endpoint for what is still wanted of an object that was opened. When
-    /// what let us in has expired, the request is made anew, once.
+    /// what let us in has expired, the request is made anew, once. When what is nearby has no more, the first
+    /// endpoint is asked.
     pub(crate) async fn ask_again(
         &self,
         place: usize,
         portion: Portion,
     ) -> Result<Opened, FillError> {
+        let place = match place {
+            NEARBY => match self.open_nearby(portion).await {
+                Some(opened) => return self.of_this_size(opened),
+                None => 0,
+            },
+            place => place,
+        };
         let answer = self.ask_for_more(place, portion).await;
         match (answer, &self.renew) {
             (Err(FillError::Refused(why)), Some(renew)) if is_expired(why.status) => {
@@ -212,9 +253,54 @@ impl Supply {
         }
     }
 
-    /// Another size is another object.
     async fn ask_for_more(&self, place: usize, portion: Portion) -> Result<Opened, FillError> {
-        let opened = self.ask(place, portion).await?;
+        let opened = self.of_this_size(self.ask(place, portion).await?)?;
+        self.best.store(place, Ordering::Relaxed);
+        Ok(opened)
+    }
+
+    async fn open_nearby(&self, portion: Portion) -> Option<Opened> {
+        let range = match portion {
+            Portion::Whole => None,
+            Portion::Range(range) => Some(range),
+        };
+        let nearby = self.nearby.as_ref().filter(|_| self.asks_nearby)?;
+        let found = nearby.open(range).await?;
+        self.note_use(NEARBY);
+        Some(found.opened(portion))
+    }
+
+    /// The object is stored now.
+    pub(crate) fn stored(&self, object: &Object) {
+        if let Some(nearby) = &self.nearby {
+            nearby.stored(object);
+        }
+    }
+
+    /// Wrong bytes came.
+    pub(crate) fn wrong(&self) {
+        if let Some(nearby) = &self.nearby
+            && self.has_used(NEARBY)
+        {
+            nearby.wrong();
+        }
+    }
+
+    fn note_use(&self, place: usize) {
+        self.lock_used().insert(place);
+    }
+
+    /// Whether the one at a place answered with bytes.
+    pub(crate) fn has_used(&self, place: usize) -> bool {
+        self.lock_used().contains(&place)
+    }
+
+    fn lock_used(&self) -> MutexGuard<'_, BTreeSet<usize>> {
+        self.used.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Another size is another object.
+    fn of_this_size(&self, opened: Opened) -> Result<Opened, FillError> {
         if let Some(found) = opened.size {
             let size = *self.size.get_or_init(|| found);
             if found != size {
@@ -223,7 +309,6 @@ impl Supply {
                 )));
             }
         }
-        self.best.store(place, Ordering::Relaxed);
         Ok(opened)
     }
 
@@ -245,10 +330,7 @@ impl Supply {
             let why = format!("the origin encoded them as {coding:?}");
             return Err(FillError::Mismatch(why).into());
         }
-        self.used
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(place);
+        self.note_use(place);
         Ok(opened)
     }
 
@@ -271,7 +353,7 @@ impl Supply {
 }
 
 impl Endpoint {
-    fn lock(&self) -> std::sync::MutexGuard<'_, Request<()>> {
+    fn lock(&self) -> MutexGuard<'_, Request<()>> {
         self.request.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

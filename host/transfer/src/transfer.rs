@@ -33,8 +33,8 @@ pub(crate) struct Head {
     /// The object's length, where the origin or the caller named one.
     pub(crate) size: Option<u64>,
     pub(crate) headers: Arc<HeaderMap>,
-    /// Which of the source's requests was answered.
-    pub(crate) origin: usize,
+    /// Which of the source's requests was answered; none if no origin was asked.
+    pub(crate) origin: Option<usize>,
     /// The partial file, from which followers read; none if there is no room for it.
     pub(crate) file: Option<Arc<OpenFile>>,
 }

@@ -9,7 +9,7 @@ use http::HeaderMap;
 use ledge_core::digest::Digest;
 use ledge_core::range::ByteRange;
 use ledge_origin::Client;
-use ledge_store::BlobStore;
+use ledge_store::{BlobStore, Object};
 use moka::sync::Cache;
 use tokio::sync::{Semaphore, mpsc, watch};
 
@@ -17,6 +17,7 @@ use crate::answer::{Answer, Outcome};
 use crate::counts::{Counters, Counts};
 use crate::error::FillError;
 use crate::follow::Followed;
+use crate::nearby::{Nearby, NearbyObject};
 use crate::options::TransferOptions;
 use crate::pace::Paces;
 use crate::run::Job;
@@ -54,6 +55,7 @@ pub struct Transfers(pub(crate) Arc<Inner>);
 pub(crate) struct Inner {
     pub(crate) store: BlobStore,
     pub(crate) client: Client,
+    nearby: Option<Arc<dyn Nearby>>,
     pub(crate) options: TransferOptions,
     pub(crate) counters: Arc<Counters>,
     pub(crate) turns: Turns,
@@ -109,9 +111,30 @@ impl Transfers {
     /// No transfer runs yet.
     #[must_use]
     pub fn new(store: BlobStore, client: Client, options: TransferOptions) -> Self {
+        Self::with(store, client, None, options)
+    }
+
+    /// The same, where `nearby` is asked before any origin.
+    #[must_use]
+    pub fn near(
+        store: BlobStore,
+        client: Client,
+        nearby: Arc<dyn Nearby>,
+        options: TransferOptions,
+    ) -> Self {
+        Self::with(store, client, Some(nearby), options)
+    }
+
+    fn with(
+        store: BlobStore,
+        client: Client,
+        nearby: Option<Arc<dyn Nearby>>,
+        options: TransferOptions,
+    ) -> Self {
         Self(Arc::new(Inner {
             store,
             client,
+            nearby,
             options,
             counters: Arc::default(),
             turns: Turns::new(options.running, options.running_per_origin, options.waiting),
@@ -185,14 +208,63 @@ impl Transfers {
     }
 }
 
+impl Transfers {
+    /// An object from the store, or from a transfer that runs already: for another node. None if it is
+    /// neither stored nor on its way.
+    ///
+    /// # Errors
+    /// As [`FillError`] says.
+    pub async fn share(
+        &self,
+        digest: &Digest,
+        ranges: &[ByteRange],
+    ) -> Result<Option<Answer>, FillError> {
+        if let Some(object) = self.0.store.find(digest).await? {
+            return Answer::stored(&object, ranges).map(Some);
+        }
+        let joined = self.0.join(&mut self.0.running(), digest);
+        let Some(Joined::Follows(transfer, progress, outcome)) = joined else {
+            // It may have ended between the two looks.
+            let object = self.0.store.find(digest).await?;
+            let answer = object.map(|object| Answer::stored(&object, ranges));
+            return answer.transpose();
+        };
+        let place = Place {
+            transfer,
+            progress,
+            outcome,
+            is_ours: false,
+        };
+        self.0.follow(digest, place, ranges).await.map(Some)
+    }
+}
+
 impl Inner {
     pub(crate) fn running(&self) -> MutexGuard<'_, Table> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn supply(&self, source: Source, suspects: &[String]) -> Supply {
+    /// `digest` is the object's, if it is known.
+    pub(crate) fn supply(
+        &self,
+        source: Source,
+        digest: Option<&Digest>,
+        suspects: &[String],
+    ) -> Supply {
         let (client, retries) = (self.client.clone(), self.options.retries);
-        Supply::new(client, source, suspects, &self.paces, retries)
+        let nearby = digest.and_then(|digest| self.nearby(digest));
+        Supply::new(client, nearby, source, suspects, &self.paces, retries)
+    }
+
+    fn nearby(&self, digest: &Digest) -> Option<Arc<dyn NearbyObject>> {
+        Some(self.nearby.as_ref()?.object(digest))
+    }
+
+    /// An object was stored that could not be asked for nearby.
+    pub(crate) fn tell_nearby(&self, digest: &Digest, object: &Object) {
+        if let Some(nearby) = self.nearby(digest) {
+            nearby.stored(object);
+        }
     }
 
     fn join_or_start(
@@ -202,17 +274,8 @@ impl Inner {
         ranges: &[ByteRange],
     ) -> Result<Joined, FillError> {
         let mut running = self.running();
-        if let Some(entry) = running.get_mut(&want.digest) {
-            let progress = entry.transfer.watch();
-            return Ok(if entry.is_ending {
-                Joined::Ending(progress)
-            } else {
-                self.counters.followed.one();
-                if let Some(spare) = entry.spare.take() {
-                    spare.promote();
-                }
-                Joined::Follows(entry.transfer.clone(), progress, Outcome::Followed)
-            });
+        if let Some(joined) = self.join(&mut running, &want.digest) {
+            return Ok(joined);
         }
         let source = source.take().unwrap_or_default();
         let (job, asks) = Job::new(self, want.clone(), source, ranges);
@@ -220,6 +283,21 @@ impl Inner {
         let place = place.map_err(|_| FillError::Busy(RETRY_AFTER))?;
         let (transfer, progress) = Self::launch(running, job, place, asks);
         Ok(Joined::Follows(transfer, progress, Outcome::Started))
+    }
+
+    /// None if none is on the table.
+    fn join(&self, running: &mut Table, digest: &Digest) -> Option<Joined> {
+        let entry = running.get_mut(digest)?;
+        let progress = entry.transfer.watch();
+        if entry.is_ending {
+            return Some(Joined::Ending(progress));
+        }
+        self.counters.followed.one();
+        if let Some(spare) = entry.spare.take() {
+            spare.promote();
+        }
+        let transfer = entry.transfer.clone();
+        Some(Joined::Follows(transfer, progress, Outcome::Followed))
     }
 
     /// Puts a transfer on the table, and runs it: it is the host's from here on, whatever becomes
@@ -254,6 +332,7 @@ impl Inner {
     pub(crate) fn suspect(&self, digest: &Digest, supply: &Supply) {
         self.counters.mismatched.one();
         self.suspects.insert(digest.clone(), supply.suspects());
+        supply.wrong();
     }
 
     /// Decides that a transfer ends because nobody follows it; false if somebody does.

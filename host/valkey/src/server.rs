@@ -14,6 +14,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use crate::address::Address;
 use crate::label::Label;
+use crate::lease::Leases;
 
 /// A record is asked for in the middle of a pull: what takes longer is as good as away.
 const ANSWER: Duration = Duration::from_millis(500);
@@ -91,6 +92,12 @@ impl Server {
     #[must_use]
     pub fn label(&self, label: &str) -> Label {
         Label::new(self.clone(), &self.0.prefix, label)
+    }
+
+    /// The leases of all nodes that share the server.
+    #[must_use]
+    pub fn leases(&self) -> Leases {
+        Leases::new(self.clone(), &self.0.prefix)
     }
 
     /// As its URLs, for people.

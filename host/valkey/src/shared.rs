@@ -1,17 +1,13 @@
 //! A label that a node shares with others, and goes on with alone while the server is away.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use ledge_store::{KeyValue, KvError, Records};
 
+use crate::away::Away;
 use crate::label::Label;
-
-/// For how long a server that failed is not asked: so long a pull does not wait for it again.
-const AWAY: Duration = Duration::from_secs(5);
 
 /// Records at a server, and a copy of what this node saw of them beside it.
 ///
@@ -22,51 +18,35 @@ pub fn shared(label: Label, copy: KeyValue) -> Arc<dyn Records> {
     Arc::new(Shared {
         label,
         copy,
-        began: Instant::now(),
-        away_until: AtomicU64::new(0),
+        away: Away::new(),
     })
 }
 
 struct Shared {
     label: Label,
     copy: KeyValue,
-    began: Instant,
-    /// In milliseconds since the beginning; 0 if it is there.
-    away_until: AtomicU64,
+    away: Away,
 }
 
 impl Shared {
-    fn now(&self) -> u64 {
-        u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
-    }
-
-    fn is_away(&self) -> bool {
-        self.now() < self.away_until.load(Ordering::Relaxed)
-    }
-
     /// What the server answered, if it did.
     async fn ask<T>(
         &self,
         answer: impl Future<Output = Result<T, KvError>>,
     ) -> Result<Option<T>, KvError> {
-        if self.is_away() {
+        if self.away.is_away() {
             return Ok(None);
         }
         match answer.await {
             Ok(answer) => {
-                if self.away_until.swap(0, Ordering::Relaxed) > 0 {
-                    tracing::info!(
-                        server = self.label.place(),
-                        "the shared records are there again"
-                    );
-                }
+                self.away.answered("the shared records");
                 Ok(Some(answer))
             }
             Err(error @ KvError::Away { .. }) => {
-                let until = self.now() + u64::try_from(AWAY.as_millis()).unwrap_or(u64::MAX);
-                if self.away_until.swap(until.max(1), Ordering::Relaxed) == 0 {
-                    tracing::warn!(%error, "going on with this node's own copy of the shared records");
-                }
+                self.away.failed(
+                    &error,
+                    "going on with this node's own copy of the shared records",
+                );
                 Ok(None)
             }
             Err(error) => Err(error),

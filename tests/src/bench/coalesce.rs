@@ -37,8 +37,7 @@ pub async fn run(options: &Options, style: Style) -> Result<Vec<Series>> {
         Style::Ranges => "coalesce-ranges",
     };
     let far = Far::start().await?;
-    let total = options.megabytes as usize * 1_000_000;
-    let image = sample::image(1, &sample::shares(total, &LAYERS))?;
+    let image = sample::image(1, &layers(options))?;
     let wants = Arc::new(Wants::put(&far.origin, &image)?);
     let started = Instant::now();
     let mut board = Board::default();
@@ -66,8 +65,14 @@ pub async fn run(options: &Options, style: Style) -> Result<Vec<Series>> {
     Ok(board.series())
 }
 
+/// The sizes of the image's layers.
+pub(super) fn layers(options: &Options) -> Vec<usize> {
+    let total = options.megabytes as usize * 1_000_000;
+    sample::shares(total, &LAYERS)
+}
+
 /// What the link alone needs for one image, with the second in which the clients start.
-fn ideal(wants: &Wants) -> Duration {
+pub(super) fn ideal(wants: &Wants) -> Duration {
     let seconds = SLOW
         .rate
         .map_or(0.0, |rate| wants.size as f64 / rate as f64);

@@ -13,6 +13,7 @@ pub mod crowd;
 pub mod far;
 pub mod faults;
 pub mod first_byte;
+pub mod fleet;
 pub mod growth;
 pub mod hyper;
 pub mod load;
@@ -52,6 +53,8 @@ pub enum Suite {
     Soak,
     /// What a store of 1 GiB takes of the disk while 10 GiB pass through it: only if it is named.
     Bounded,
+    /// Three nodes that share a Valkey and a bucket, and the same with one of them killed: only if it is named.
+    Fleet,
     /// A thousand, a hundred thousand and a million objects, asked for at random: only if it is named.
     Growth,
 }
@@ -111,6 +114,7 @@ impl Suite {
             Self::SlowReaders => slow_readers::run(options).await?,
             Self::Soak => soak::run(options).await?,
             Self::Bounded => bounded::run().await?,
+            Self::Fleet => fleet::run(options).await?,
             Self::Growth => {
                 growth::run(Plan {
                     rounds: options.rounds.min(growth::ROUNDS),

@@ -110,7 +110,12 @@ fn suites(named: Vec<Suite>) -> Vec<Suite> {
     let all = if named.is_empty() {
         let variants = Suite::value_variants().iter().copied();
         variants
-            .filter(|suite| !matches!(suite, Suite::Soak | Suite::Bounded | Suite::Growth))
+            .filter(|suite| {
+                !matches!(
+                    suite,
+                    Suite::Soak | Suite::Bounded | Suite::Fleet | Suite::Growth
+                )
+            })
             .collect()
     } else {
         unique(named)

@@ -2,4 +2,5 @@
 
 mod away;
 mod conforms;
+mod leases;
 mod server;
