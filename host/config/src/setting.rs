@@ -111,10 +111,11 @@ pub(crate) static WRITE_TIMEOUT: Setting<Duration> = Setting {
     bounds: Some((SECOND, DAY)),
 };
 
-/// As much again as manifests and small blobs take in the store's memory, for those asked for most.
+/// Some three thousand manifests, those asked for most: with those of the store's memory, a store of a million
+/// objects has some 50 MiB more in memory than an empty one.
 pub(crate) static ANSWERS: Setting<ByteSize> = Setting {
     name: &Name::new("server", "answers", "LEDGE_SERVER_ANSWERS"),
-    default: |_| Ok(ByteSize::mib(32)),
+    default: |_| Ok(ByteSize::mib(16)),
     bounds: Some((ByteSize::b(0), ByteSize::tib(1))),
 };
 
@@ -131,10 +132,11 @@ pub(crate) static STORE_PATH: Setting<PathBuf> = Setting {
     bounds: None,
 };
 
-/// Some ten thousand manifests and configurations of a few KiB, and little beside the runtime's own memory.
+/// Some three thousand manifests and configurations: what is in the kernel's page cache is answered without
+/// waiting too, so that more is worth little.
 pub(crate) static STORE_MEMORY: Setting<ByteSize> = Setting {
     name: &Name::new("store", "memory", "LEDGE_STORE_MEMORY"),
-    default: |_| Ok(ByteSize::mib(64)),
+    default: |_| Ok(ByteSize::mib(16)),
     bounds: Some((ByteSize::b(0), ByteSize::tib(1))),
 };
 

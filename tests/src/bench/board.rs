@@ -33,6 +33,8 @@ pub enum Metric {
     StartSeconds,
     /// The same, after one that was killed.
     StartAfterKill,
+    /// What a server read from the disk, because no memory had it.
+    ReadMib,
     /// What [`Self::PeakMib`] is above that of the smallest store.
     MemoryOverSmall,
     /// 1 if the client got the right bytes.
@@ -73,6 +75,7 @@ impl Metric {
             Self::RateToSmall => ("rate_to_small", "ratio", 3),
             Self::StartSeconds => ("start_s", "s", 3),
             Self::StartAfterKill => ("start_after_kill_s", "s", 3),
+            Self::ReadMib => ("read_mib", "MiB", 1),
             Self::MemoryOverSmall => ("memory_over_small_mib", "MiB", 1),
             Self::Right => ("right", "0/1", 0),
             Self::StoredRight => ("stored_right", "0/1", 0),

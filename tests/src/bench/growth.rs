@@ -2,8 +2,9 @@
 //!
 //! `ledge-…` is Ledge as it comes. Its memory holds all of a thousand objects and little of a million, so
 //! what it shows is what that memory is worth. `disk-…` keeps nothing in memory, so that each request is
-//! one of the store's: that is what must not grow with it. The kernel's page cache holds the files of all
-//! of them: they were written a moment ago, and a machine with less memory waits for its disk instead.
+//! one of the store's: that is what must not grow with it. All files are read before each load, so that the
+//! kernel's page cache has them; what had to come from the disk all the same is told (`read_mib`), for that
+//! is the disk's speed: kernels that page out what is used rarely take files that are asked for at random.
 
 use std::fs;
 use std::path::PathBuf;
@@ -110,6 +111,7 @@ struct Measured {
     rates: [f64; CASES.len()],
     /// Mebibytes.
     peak: f64,
+    read: f64,
 }
 
 /// Measures all sizes in turn, as Ledge comes and without its memory.
@@ -165,6 +167,8 @@ fn config(origin: &Origin, mode: Mode) -> Config {
 
 async fn measure(subject: &Subject, config: &Config, plan: Plan) -> Result<Measured> {
     let (ledge, start) = start(subject, config).await?;
+    subject.stock.read()?;
+    let before = memory::read_from_disk(ledge.id())?;
     let memory = memory::Watch::start(ledge.id());
     let mut rates = [0.0; CASES.len()];
     for ((case, rate), paths) in CASES.iter().zip(&mut rates).zip(&subject.paths) {
@@ -172,10 +176,16 @@ async fn measure(subject: &Subject, config: &Config, plan: Plan) -> Result<Measu
         wrk::run_paths(ledge.address(), paths, WARM_UP).await?;
         *rate = wrk::run_paths(ledge.address(), paths, plan.seconds).await?;
     }
+    let read = mebibytes(memory::read_from_disk(ledge.id())? - before);
     let peak = mebibytes(memory.peak());
     ledge.terminate();
     ensure!(ledge.ended(END).await?.success(), "it did not end well");
-    Ok(Measured { start, rates, peak })
+    Ok(Measured {
+        start,
+        rates,
+        peak,
+        read,
+    })
 }
 
 /// Starts it on the subject's store. How long that took, to the end of its first answer.
@@ -220,8 +230,10 @@ async fn killed(subject: &Subject, config: &Config, board: &mut Board) -> Result
 impl Measured {
     fn told(&self) -> String {
         let rates = self.rates.map(|rate| format!("{rate:.0}")).join(", ");
-        let (start, peak) = (shown(self.start), self.peak);
-        format!("first answer after {start}, {rates} requests a second, {peak:.1} MiB")
+        let (start, peak, read) = (shown(self.start), self.peak, self.read);
+        format!(
+            "first answer after {start}, {rates} requests a second, {peak:.1} MiB, {read:.1} MiB read"
+        )
     }
 
     /// Enters what was measured, and what that is beside the smallest store.
@@ -234,6 +246,7 @@ impl Measured {
             }
         }
         board.add(CASE, name, Metric::StartSeconds, self.start.as_secs_f64());
+        board.add(CASE, name, Metric::ReadMib, self.read);
         board.add(CASE, name, Metric::PeakMib, self.peak);
         if let Some(small) = small {
             board.add(CASE, name, Metric::MemoryOverSmall, self.peak - small.peak);

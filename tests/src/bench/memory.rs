@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use anyhow::{Context as _, Result};
+
 /// Fine enough for a peak of a transfer that takes a second.
 const EVERY: Duration = Duration::from_millis(50);
 
@@ -58,6 +60,18 @@ fn own(status: &str) -> u64 {
             .unwrap_or_default()
     };
     (field("RssAnon:") + field("RssShmem:")) * 1024
+}
+
+/// Bytes that a process had read from a disk (proc(5), `/proc/PID/io`).
+///
+/// # Errors
+/// If the process is gone.
+pub fn read_from_disk(process: i32) -> Result<u64> {
+    let io = fs::read_to_string(format!("/proc/{process}/io"))?;
+    let line = io
+        .lines()
+        .find_map(|line| line.strip_prefix("read_bytes: "));
+    line.context("no read_bytes")?.parse().context(io)
 }
 
 /// Bytes as reports tell them.

@@ -30,7 +30,7 @@ drain = "1h 30m" # FILE:3
 max_connections = 4096 # default
 header_timeout = "30s" # default
 write_timeout = "1m" # default
-answers = "32MiB" # default
+answers = "16MiB" # default
 
 [store]
 path = "/data/ledge" # default

@@ -6,6 +6,7 @@
 
 use std::fmt::Write as _;
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
@@ -20,6 +21,7 @@ use tempfile::TempDir;
 
 use crate::bench::sample;
 use crate::config::Config;
+use crate::files;
 use crate::images::{Image, OCI_MANIFEST, Object};
 use crate::ledge::Ledge;
 use crate::origin::Origin;
@@ -111,6 +113,14 @@ impl Stock {
     /// The store's directory.
     pub(super) fn store(&self) -> &Path {
         &self.store
+    }
+
+    /// Reads every file, so that the kernel has it in memory.
+    pub(super) fn read(&self) -> Result<()> {
+        for path in files::under(&self.store) {
+            io::copy(&mut fs::File::open(&path)?, &mut io::sink())?;
+        }
+        Ok(())
     }
 
     /// `count` paths, a line each, drawn at random.
