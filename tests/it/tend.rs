@@ -20,6 +20,7 @@ mod killed;
 mod ls;
 mod moved;
 mod purge;
+mod shared;
 
 /// How long a mirror that has nothing to do takes to end.
 const END: Duration = Duration::from_secs(30);

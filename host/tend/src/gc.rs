@@ -88,7 +88,7 @@ impl Tend {
                 if let Some(digest) = digest.filter(|_| is_old)
                     && self.store().size(&digest)?.is_none()
                 {
-                    self.forget(Label::Default, &kept.key)?;
+                    self.forget_here(Label::Default, &kept.key)?;
                     dropped += 1;
                 }
                 Ok::<(), TendError>(())

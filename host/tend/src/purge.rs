@@ -330,7 +330,7 @@ impl Run<'_> {
         }
         for upstream in &self.upstreams {
             let source = Fact::Source(upstream.clone(), digest.clone());
-            self.tend.forget(Label::Default, &source.key())?;
+            self.tend.forget_here(Label::Default, &source.key())?;
         }
         Ok(())
     }

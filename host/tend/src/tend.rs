@@ -75,6 +75,12 @@ impl Tend {
         self.patiently(|| futures::executor::block_on(self.records(label).delete(key)))
     }
 
+    /// Forgets a record that is of no use here; others who share it may have a use for it.
+    pub(crate) fn forget_here(&self, label: Label, key: &str) -> Result<(), KvError> {
+        let records = self.file().label(label.name());
+        self.patiently(|| records.delete(key))
+    }
+
     /// Notes a record, here and where it is shared.
     pub(crate) fn set(&self, label: Label, key: &str, value: &[u8]) -> Result<(), KvError> {
         let value = Bytes::copy_from_slice(value);

@@ -17,7 +17,8 @@ use std::time::Duration;
 
 use anyhow::Result;
 use ledge_config::{Config, Flags};
-use ledge_tend::{LayoutError, SelectError, Selector, SelectorText};
+use ledge_control::ClientError;
+use ledge_tend::{LayoutError, SelectError, Selector, SelectorText, TendError};
 
 pub(super) use self::export::Args as ExportArgs;
 pub(super) use self::fsck::Args as FsckArgs;
@@ -94,37 +95,50 @@ impl SelectArgs {
 /// # Errors
 /// As the command; see [`exit_code`].
 pub(super) fn ls(args: &LsArgs) -> Result<()> {
-    ls::run(args)
+    read(ls::run(args))
 }
 
 /// As [`ls`].
 pub(super) fn stats(args: &StatsArgs) -> Result<()> {
-    stats::run(args)
+    read(stats::run(args))
 }
 
 /// As [`ls`].
 pub(super) fn fsck(args: &FsckArgs) -> Result<()> {
-    fsck::run(args)
+    read(fsck::run(args))
 }
 
 /// As [`ls`].
 pub(super) fn purge(args: &PurgeArgs) -> Result<()> {
-    purge::run(args)
+    read(purge::run(args))
 }
 
 /// As [`ls`].
 pub(super) fn gc(args: &GcArgs) -> Result<()> {
-    gc::run(args)
+    read(gc::run(args))
 }
 
 /// As [`ls`].
 pub(super) fn export(args: &ExportArgs) -> Result<()> {
-    export::run(args)
+    read(export::run(args))
 }
 
 /// As [`ls`].
 pub(super) fn import(args: &ImportArgs) -> Result<()> {
-    import::run(args)
+    read(import::run(args))
+}
+
+/// A reader that has seen enough (`| head`) is no failure.
+fn read(done: Result<()>) -> Result<()> {
+    match done {
+        Err(error) if is_unread(&error) => Ok(()),
+        done => done,
+    }
+}
+
+fn is_unread(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref(), Some(TendError::Gone))
+        || matches!(error.downcast_ref(), Some(ClientError::Gone))
 }
 
 /// An error with an exit code of its own.

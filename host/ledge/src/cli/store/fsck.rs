@@ -6,7 +6,7 @@ use ledge_tend::{Command, Fsck, FsckReport, RATE, Report};
 
 use super::print::{Printer, bytes, count};
 use super::session::Session;
-use super::{Coded, StoreArgs};
+use super::{Coded, StoreArgs, is_unread};
 
 /// How to verify.
 #[derive(Debug, clap::Args)]
@@ -32,9 +32,13 @@ const WRONG: u8 = 1;
 const CANNOT_RUN: u8 = 2;
 
 pub(super) fn run(args: &Args) -> Result<()> {
-    let report = verify(args).map_err(|error| Coded {
-        code: CANNOT_RUN,
-        message: format!("{error:#}"),
+    let report = verify(args).map_err(|error| match is_unread(&error) {
+        true => error,
+        false => Coded {
+            code: CANNOT_RUN,
+            message: format!("{error:#}"),
+        }
+        .into(),
     })?;
     if report.wrong == 0 {
         return Ok(());
