@@ -167,7 +167,7 @@ fn config(origin: &Origin, mode: Mode) -> Config {
 
 async fn measure(subject: &Subject, config: &Config, plan: Plan) -> Result<Measured> {
     let (ledge, start) = start(subject, config).await?;
-    subject.stock.read()?;
+    subject.stock.read().await?;
     let before = memory::read_from_disk(ledge.id())?;
     let memory = memory::Watch::start(ledge.id());
     let mut rates = [0.0; CASES.len()];

@@ -116,11 +116,15 @@ impl Stock {
     }
 
     /// Reads every file, so that the kernel has it in memory.
-    pub(super) fn read(&self) -> Result<()> {
-        for path in files::under(&self.store) {
-            io::copy(&mut fs::File::open(&path)?, &mut io::sink())?;
-        }
-        Ok(())
+    pub(super) async fn read(&self) -> Result<()> {
+        let store = self.store.clone();
+        let read = move || {
+            for path in files::under(&store) {
+                io::copy(&mut fs::File::open(&path)?, &mut io::sink())?;
+            }
+            Ok(())
+        };
+        tokio::task::spawn_blocking(read).await?
     }
 
     /// `count` paths, a line each, drawn at random.
