@@ -2,6 +2,7 @@
 
 mod fsck;
 mod gc;
+mod hostile;
 mod kit;
 mod layouts;
 mod list;
