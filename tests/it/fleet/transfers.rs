@@ -10,11 +10,10 @@ use ledge_tests::images::{self, Image};
 use ledge_tests::ledge::Ledge;
 use ledge_tests::nodes::Common;
 use ledge_tests::origin::{Auth, Origin};
-use ledge_tests::s3::S3;
 use ledge_tests::script::{Act, Rule};
 use ledge_tests::valkey::Valkey;
 
-use super::{SOON, pull};
+use super::{SOON, Site, pull};
 use crate::site::{REPOSITORY, blob, gets, noise};
 
 const NODES: usize = 3;
@@ -44,35 +43,23 @@ async fn all_pull(nodes: &[Ledge], origin: &Origin, image: &Image) -> Result<()>
 #[tokio::test]
 async fn a_fleets_miss_is_one_transfer() -> Result<()> {
     let image = images::layered(1710, &[5_000_000, 700_000, 60_000])?;
-    let (origin, valkey, s3) = (
-        Origin::start().await?,
-        Valkey::start().await?,
-        S3::start().await?,
-    );
-    origin.put(REPOSITORY, "v1", &image);
-    let common = Common {
-        valkey: Some(&valkey),
-        s3: Some(&s3),
-    };
-    all_pull(&nodes(common, &origin).await?, &origin, &image).await
+    let site = Site::start(&image).await?;
+    let nodes = nodes(site.all(), &site.origin).await?;
+    all_pull(&nodes, &site.origin, &image).await
 }
 
 #[tokio::test]
 async fn it_needs_no_bucket() -> Result<()> {
     let image = images::layered(1711, &[5_000_000, 700_000])?;
-    let (origin, valkey) = (Origin::start().await?, Valkey::start().await?);
-    origin.put(REPOSITORY, "v1", &image);
-    let common = Common {
-        valkey: Some(&valkey),
-        ..Common::default()
-    };
-    let nodes = nodes(common, &origin).await?;
-    all_pull(&nodes, &origin, &image).await?;
+    let site = Site::start(&image).await?;
+    let (origin, common) = (&site.origin, site.transfers());
+    let nodes = nodes(common, origin).await?;
+    all_pull(&nodes, origin, &image).await?;
     // Who comes a little later finds it at the node that has it.
-    let late = common.public(&origin).await?;
+    let late = common.public(origin).await?;
     pull(&late, &image).await?;
     for object in &image.blobs {
-        assert_eq!(gets(&origin, object).len(), 1);
+        assert_eq!(gets(origin, object).len(), 1);
     }
     Ok(())
 }
@@ -188,13 +175,10 @@ async fn a_client_is_no_node() -> Result<()> {
 #[tokio::test]
 async fn a_shared_transfer_opens_no_private_repository() -> Result<()> {
     let image = images::layered(1715, &[3_000_000])?;
-    let (origin, valkey) = (Origin::start().await?, Valkey::start().await?);
-    origin.put(REPOSITORY, "v1", &image);
-    origin.authenticate(Auth::Basic("me:secret".to_owned()));
-    let common = Common {
-        valkey: Some(&valkey),
-        ..Common::default()
-    };
+    let site = Site::start(&image).await?;
+    site.origin
+        .authenticate(Auth::Basic("me:secret".to_owned()));
+    let (origin, common) = (&site.origin, site.transfers());
     let private = || Upstream::new("docker.io", origin.address()).credentials("me", "secret");
     let (one, other) = (common.node(private()).await?, common.node(private()).await?);
     pull(&one, &image).await?;
@@ -203,6 +187,6 @@ async fn a_shared_transfer_opens_no_private_repository() -> Result<()> {
     let answer = other.get(&path).fetch().await?;
     assert_eq!(answer.status, 404, "{}", answer.text());
     pull(&other, &image).await?;
-    assert_eq!(gets(&origin, layer).len(), 1);
+    assert_eq!(gets(origin, layer).len(), 1);
     Ok(())
 }
