@@ -27,9 +27,11 @@ fn open(path: &Path, max_size: Option<u64>) -> BlobStore {
     BlobStore::open(&options).expect("a store")
 }
 
+/// An empty store, through which somebody has walked: from here on it mends nothing by itself.
 fn site() -> (TempDir, BlobStore) {
     let dir = tempfile::tempdir().expect("a directory");
     let store = open(&dir.path().join("store"), None);
+    store.recover().expect("walked");
     (dir, store)
 }
 
