@@ -14,6 +14,11 @@ const SWEEP: Duration = Duration::from_secs(60 * 60);
 /// The labels of records that are kept on the disk.
 const LABELS: [&str; 2] = ["default", "catalog"];
 
+/// Where it stands when records were swept last, in seconds since the epoch: a restart is no reason to read them all
+/// again.
+const UPKEEP: &str = "upkeep";
+const SWEPT: &str = "swept";
+
 /// How long a record is kept that nobody asks for: no lifetime that can be configured is longer than a year, so
 /// it has expired.
 const RECORDS_UNUSED: Duration = Duration::from_secs(365 * 24 * 60 * 60);
@@ -78,12 +83,37 @@ impl Sweeper {
         if let Err(error) = self.store.sweep(now) {
             tracing::warn!(%error, "cannot remove what is too old");
         }
+        if self.is_swept(now) {
+            return;
+        }
         for label in LABELS {
             match self.records.sweep(label, &self.bounds, now) {
                 Ok(0) => {}
                 Ok(removed) => tracing::info!(label, removed, "records were too old or too many"),
                 Err(error) => tracing::warn!(%error, label, "cannot remove records"),
             }
+        }
+        self.note_swept(now);
+    }
+
+    /// Whether records were swept so little ago that it is not due. Of a clock that was set back, nothing is known.
+    fn is_swept(&self, now: SystemTime) -> bool {
+        let found = self.records.label(UPKEEP).get(SWEPT);
+        let text = found.ok().flatten();
+        let seconds = text.and_then(|text| std::str::from_utf8(&text).ok()?.parse().ok());
+        let since = seconds.and_then(|seconds| {
+            let swept = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds))?;
+            now.duration_since(swept).ok()
+        });
+        since.is_some_and(|since| since < SWEEP)
+    }
+
+    /// What is not noted is swept once more.
+    fn note_swept(&self, now: SystemTime) {
+        let since = now.duration_since(SystemTime::UNIX_EPOCH);
+        let seconds = since.unwrap_or_default().as_secs().to_string();
+        if let Err(error) = self.records.label(UPKEEP).set(SWEPT, seconds.into()) {
+            tracing::debug!(%error, "it is not noted that records were swept");
         }
     }
 }
@@ -114,5 +144,44 @@ pub(crate) fn tell_usage(store: &BlobStore) {
             "the store"
         ),
         Err(error) => tracing::warn!(%error, "the store cannot be measured"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ledge_store::{StoreOptions, open_redb};
+
+    use super::*;
+
+    #[test]
+    fn a_restart_sweeps_no_records_again() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = BlobStore::open(&StoreOptions {
+            path: folder.path().join("store"),
+            memory: 0,
+            leftovers: SWEEP,
+            bounds: Bounds::NONE,
+        });
+        let sweeper = || Sweeper {
+            store: store.as_ref().expect("a store").clone(),
+            records: open_redb(&folder.path().join("kv.redb")).expect("records"),
+            // Whatever is older than the minute goes.
+            bounds: RecordBounds {
+                unused: Duration::ZERO,
+                bytes: u64::MAX,
+            },
+        };
+        let is_there = |after: Duration| {
+            let sweeper = sweeper();
+            let label = sweeper.records.label("default");
+            label.set("key", "value".into()).expect("set");
+            sweeper.sweep(SystemTime::now() + after);
+            label.exists("key").expect("answered")
+        };
+        let minute = Duration::from_secs(60);
+        assert!(!is_there(2 * minute));
+        assert!(is_there(4 * minute), "it was swept a moment ago");
+        assert!(!is_there(2 * minute + SWEEP));
+        assert!(!is_there(2 * minute), "the clock was set back");
     }
 }
