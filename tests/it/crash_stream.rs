@@ -26,7 +26,7 @@ use rand::{Rng, SeedableRng};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
-use crate::crash::nothing_half;
+use crate::crash::{kept_whole, nothing_half};
 use crate::site::{REPOSITORY, blob, is, manifest, noise};
 
 const MIB: u64 = 1 << 20;
@@ -137,7 +137,7 @@ async fn stream(config: &Config, items: Arc<Vec<Item>>, kills: u64, seed: u64) -
     ensure!(most > BOUND / 2, "only {most} bytes: nothing was evicted");
     ledge.terminate();
     ensure!(ledge.ended(SOON).await?.success());
-    nothing_half(&ledge.store())?;
+    kept_whole(&ledge.store())?;
     index_is_right(&ledge.store()).await
 }
 

@@ -18,7 +18,7 @@ use ledge_tests::origin::Origin;
 use ledge_tests::script::{Act, Rule};
 use tempfile::TempDir;
 
-use crate::crash::nothing_half;
+use crate::crash::kept_whole;
 use crate::site::{REPOSITORY, asked, blob, hit, is, manifest, noise};
 
 /// The disk's size: the key-value stores and a few blobs.
@@ -301,5 +301,5 @@ async fn a_kill_on_a_full_disk_leaves_nothing_half() -> Result<()> {
     site.ledge = site.ledge.restart().await?;
     site.pull("v1", &image).await?;
     ensure!(site.ledge.get(TAGS).fetch().await?.body == list);
-    nothing_half(&site.ledge.store())
+    kept_whole(&site.ledge.store())
 }
