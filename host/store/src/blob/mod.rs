@@ -4,6 +4,7 @@ mod body;
 mod cached;
 mod claims;
 mod error;
+mod held;
 mod layout;
 mod leftovers;
 mod marks;
@@ -13,7 +14,6 @@ mod open_file;
 mod partial;
 mod quarantine;
 mod tending;
-mod tier;
 mod window;
 
 pub use body::ObjectBody;
@@ -31,7 +31,6 @@ pub use window::read_window;
 use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -42,9 +41,9 @@ use ledge_core::digest::Digest;
 
 use cached::Cached;
 use claims::{Claim, Claims};
+use held::Held;
 use layout::Layout;
 use object::ObjectFile;
-use tier::Tier;
 
 pub use crate::evict::Stranger;
 use crate::evict::{Bounds, Keeper, Space, Usage};
@@ -54,7 +53,7 @@ use crate::evict::{Bounds, Keeper, Space, Usage};
 pub struct StoreOptions {
     /// The store's directory; made if it is missing.
     pub path: PathBuf,
-    /// How many bytes of small objects are held in memory; 0 for none.
+    /// How many bytes of small objects that the disk has no room for are held in memory; 0 for none.
     pub memory: u64,
     /// How long a transfer that broke can be resumed: what nothing was written to for longer is
     /// removed when the store is opened, and by [`BlobStore::sweep`].
@@ -76,7 +75,7 @@ struct Owner {
 
 pub(crate) struct Inner {
     pub(crate) layout: Layout,
-    pub(crate) tier: Tier,
+    pub(crate) held: Held,
     pub(crate) space: Space,
     pub(crate) quarantine: Quarantine,
     /// How long a leftover is kept.
@@ -108,7 +107,7 @@ impl BlobStore {
         let inner = Arc::new(Inner {
             layout,
             quarantine,
-            tier: Tier::new(options.memory),
+            held: Held::new(options.memory),
             space: opened.space,
             leftovers: options.leftovers,
             claims: Claims::default(),
@@ -122,36 +121,34 @@ impl BlobStore {
         })))
     }
 
-    /// The object, if it is stored. Waits for nothing if it is in memory, this process's or the
-    /// kernel's; a small one is in memory afterwards. It counts as a use.
+    /// The object, if it is stored. Waits for nothing if the kernel has it in memory. It counts as a use.
     ///
     /// # Errors
     /// [`StoreError::Io`] if its file is there and cannot be read.
     pub async fn find(&self, digest: &Digest) -> Result<Option<Object>, StoreError> {
         let inner = &self.0.inner;
-        if let Some(bytes) = inner.tier.get(digest) {
-            inner.space.note_use(digest);
-            return Ok(Some(Object::in_memory(bytes)));
-        }
-        if let Some(known) = inner.load_at_once(digest) {
-            return Ok(known);
-        }
-        let (inner, digest) = (inner.clone(), digest.clone());
-        blocking(move || inner.load(&digest)).await
+        let stored = match inner.load_at_once(digest) {
+            Some(known) => known,
+            None => {
+                let (inner, digest) = (inner.clone(), digest.clone());
+                blocking(move || inner.load(&digest)).await?
+            }
+        };
+        Ok(stored.or_else(|| inner.held.get(digest).map(Object::in_memory)))
     }
 
     /// Holds a small object in memory alone, for as long as there is room: what is left to do when
     /// the disk is full. False if it is too large for that. The caller has verified it.
     pub fn hold(&self, digest: &Digest, bytes: &Bytes) -> bool {
-        let tier = &self.0.inner.tier;
-        let admitted = tier.admits(bytes.len() as u64);
+        let held = &self.0.inner.held;
+        let admitted = held.admits(bytes.len() as u64);
         if admitted {
-            tier.insert(digest.clone(), bytes.clone());
+            held.insert(digest.clone(), bytes.clone());
         }
         admitted
     }
 
-    /// The object's size in bytes, if it is stored. It counts as no use, and fills no memory.
+    /// The object's size in bytes, if it is stored. It counts as no use.
     ///
     /// # Errors
     /// [`StoreError::Io`] if the file system does not say.
@@ -169,7 +166,7 @@ impl BlobStore {
                 asked.await?
             }
         };
-        let held = || inner.tier.get(digest).map(|bytes| bytes.len() as u64);
+        let held = || inner.held.get(digest).map(|bytes| bytes.len() as u64);
         Ok(on_disk.or_else(held))
     }
 
@@ -279,15 +276,9 @@ impl Inner {
             Cached::Unknown => return None,
         };
         let size = file.metadata().ok()?.len();
-        let file = ObjectFile::new(file, reading, path);
-        let object = if self.tier.admits(size) {
-            let bytes = cached::read(&file.file, 0..size)?;
-            self.remember(digest, &file, bytes)
-        } else {
-            Object::in_file(file, size)
-        };
         self.space.note_use(digest);
-        Some(Some(object))
+        let file = ObjectFile::new(file, reading, path);
+        Some(Some(Object::in_file(file, size)))
     }
 
     fn load(&self, digest: &Digest) -> Result<Option<Object>, StoreError> {
@@ -299,22 +290,7 @@ impl Inner {
         self.space.note_use(digest);
         let size = file.metadata().map_err(StoreError::at(&path))?.len();
         let file = ObjectFile::new(file, reading, path);
-        if !self.tier.admits(size) {
-            return Ok(Some(Object::in_file(file, size)));
-        }
-        let bytes = file.read(0..size).map_err(StoreError::at(&file.path))?;
-        Ok(Some(self.remember(digest, &file, bytes)))
-    }
-
-    /// Puts an object's bytes into memory.
-    fn remember(&self, digest: &Digest, file: &ObjectFile, bytes: Bytes) -> Object {
-        self.tier.insert(digest.clone(), bytes.clone());
-        // It may have been removed since it was opened, and from the memory before it was put there.
-        let is_there = file.file.metadata().is_ok_and(|about| about.nlink() > 0);
-        if !is_there {
-            self.tier.remove(digest);
-        }
-        Object::in_memory(bytes)
+        Ok(Some(Object::in_file(file, size)))
     }
 }
 

@@ -126,9 +126,8 @@ impl Inner {
     /// The same. The caller holds its name.
     pub(crate) fn take_away(&self, digest: &Digest) -> Result<bool, StoreError> {
         let path = self.layout.object(digest);
-        // The file first: whoever fills the memory meanwhile sees that it is gone.
         let removed = found(fs::remove_file(&path)).map_err(StoreError::at(&path))?;
-        self.tier.remove(digest);
+        self.held.remove(digest);
         let entry = self.drop_entry(digest);
         if let Some(entry) = entry.filter(|_| removed.is_some()) {
             self.space.readers.unlinked(digest, entry.disk);

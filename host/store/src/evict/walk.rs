@@ -123,7 +123,6 @@ impl Inner {
         space.asked(space.index.forget(hex));
         if let (Some(digest), Some(entry)) = (index::digest(hex), entry) {
             space.books().leave(&digest, &entry);
-            self.tier.remove(&digest);
         }
     }
 }

@@ -106,29 +106,6 @@ async fn what_is_read_goes_last_and_is_never_cut() {
 }
 
 #[tokio::test]
-async fn what_is_evicted_is_in_no_memory_either() {
-    let site = Site::with(
-        64 * MIB,
-        Bounds {
-            max_size: Some(Amount::Bytes(8 * MIB)),
-            ..Bounds::NONE
-        },
-    );
-    let size = 200 * KIB as usize;
-    for number in 0..100 {
-        site.put(number, size);
-        assert!(site.is_there(number, size).await);
-    }
-    let mut found = 0;
-    for number in 0..100 {
-        found += u64::from(site.find(number).await.is_some());
-    }
-    let usage = site.store.usage().expect("answered");
-    assert_eq!(found, usage.objects);
-    assert!(found < 40, "{found} of 200 KiB in 8 MiB");
-}
-
-#[tokio::test]
 async fn leftovers_go_first_the_oldest_of_them() {
     let site = Site::of(16 * MIB);
     site.put(1, 4 * MIB as usize);

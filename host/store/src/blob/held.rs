@@ -1,24 +1,26 @@
-//! The memory tier: small objects that are asked for often, held in memory.
+//! Small objects that the disk has no room for, held in memory.
+//!
+//! What is on the disk is not: the kernel has what is asked for often in its page cache, from where an
+//! object of a few KiB costs as much CPU as from here, and no memory that Ledge would have to bound.
 
 use bytes::Bytes;
 use ledge_core::digest::Digest;
 use moka::sync::Cache;
 
-/// The largest object that is held in memory, 1 MiB. Manifests and configurations are smaller
-/// (the usual bound of a manifest is 4 MiB, the usual size 2 KiB); layers are larger, and the
-/// kernel's page cache serves them well.
+/// The largest object that is held, 1 MiB. Manifests and configurations are smaller (the usual bound of a
+/// manifest is 4 MiB, the usual size 2 KiB); layers are larger, and pass through unstored.
 const MAX_OBJECT: u64 = 1 << 20;
 
 /// What an entry costs besides its bytes: the digest (71 bytes) and the cache's own node, rounded
 /// up. It keeps a million tiny objects from being free.
 const OVERHEAD: u32 = 256;
 
-pub(crate) struct Tier {
+pub(crate) struct Held {
     cache: Cache<Digest, Bytes>,
     capacity: u64,
 }
 
-impl Tier {
+impl Held {
     /// Holds `capacity` bytes; 0 holds nothing.
     pub(super) fn new(capacity: u64) -> Self {
         let cache = Cache::builder()
@@ -67,8 +69,8 @@ mod tests {
             (u64::MAX, u64::MAX, false),
         ];
         for (size, capacity, admitted) in table {
-            let tier = Tier::new(capacity);
-            assert_eq!(tier.admits(size), admitted, "{size} in {capacity}");
+            let held = Held::new(capacity);
+            assert_eq!(held.admits(size), admitted, "{size} in {capacity}");
         }
     }
 }
