@@ -124,6 +124,8 @@ impl Drop for Owner {
         if let Err(error) = self.file.flush() {
             tracing::warn!(%error, "the last records are not written");
         }
+        // Others may have a table still, and none of them reads it again.
+        self.file.forget_snapshots();
     }
 }
 
@@ -162,7 +164,7 @@ impl RedbKv {
         if let Some(answer) = self.pending(|pending| pending.get(key).map(waiting)) {
             return Ok(answer);
         }
-        self.owner.file.read(&self.table.name, |table| {
+        self.owner.file.read(&self.table, |table| {
             let Some(table) = table else {
                 return Ok(written(None));
             };
@@ -208,7 +210,7 @@ impl RedbKv {
         changed: &Changes,
         take: impl Fn(&[u8]) -> T,
     ) -> Result<Vec<(String, T)>, KvError> {
-        self.owner.file.read(&self.table.name, |table| {
+        self.owner.file.read(&self.table, |table| {
             let mut records = Vec::new();
             let Some(table) = table else {
                 return Ok(records);

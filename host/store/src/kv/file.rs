@@ -31,6 +31,30 @@ pub(super) type Opener = Box<dyn Fn() -> Result<Database, DatabaseError> + Send 
 pub(super) struct Table {
     pub(super) name: String,
     pub(super) pending: RwLock<Pending>,
+    /// The table as it was last written, opened once: to open it costs a look-up as much as its own way.
+    /// None after each write, and while nobody has read it since.
+    snapshot: Mutex<Option<Arc<ReadTable>>>,
+}
+
+impl Table {
+    /// The table as it is in the file; none if nothing was written to it yet.
+    fn snapshot(&self, database: &Database) -> Result<Option<Arc<ReadTable>>, KvError> {
+        // Opened while it is locked: whoever writes takes the snapshot away after that, and none that is
+        // older comes in its place.
+        let mut snapshot = lock(&self.snapshot);
+        if snapshot.is_none() {
+            let opened = database.begin_read()?.open_table(definition(&self.name));
+            *snapshot = match opened {
+                Err(TableError::TableDoesNotExist(_)) => None,
+                opened => Some(Arc::new(opened?)),
+            };
+        }
+        Ok(snapshot.clone())
+    }
+
+    fn forget_snapshot(&self) {
+        *lock(&self.snapshot) = None;
+    }
 }
 
 /// The database and what waits for it.
@@ -75,6 +99,7 @@ impl File {
         let table = Arc::new(Table {
             name: name.to_owned(),
             pending: RwLock::default(),
+            snapshot: Mutex::default(),
         });
         tables.push(table.clone());
         table
@@ -83,15 +108,12 @@ impl File {
     /// Reads what is in the file; the table is none if nothing was written to it yet.
     pub(super) fn read<T>(
         &self,
-        name: &str,
-        look: impl FnOnce(Option<ReadTable>) -> Result<T, KvError>,
+        table: &Table,
+        look: impl FnOnce(Option<&ReadTable>) -> Result<T, KvError>,
     ) -> Result<T, KvError> {
         let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
-        let read = database.as_ref().ok_or(KvError::Closed)?.begin_read()?;
-        match read.open_table(definition(name)) {
-            Err(TableError::TableDoesNotExist(_)) => look(None),
-            table => look(Some(table?)),
-        }
+        let snapshot = table.snapshot(database.as_ref().ok_or(KvError::Closed)?)?;
+        look(snapshot.as_deref())
     }
 
     /// Tells the thread that something waits.
@@ -114,7 +136,11 @@ impl File {
             .collect();
         let written = self.write(&batch);
         if written.is_ok() {
-            tables.iter().for_each(|table| pending(table).written());
+            for table in &tables {
+                // First: what waits no more is found in the file.
+                table.forget_snapshot();
+                pending(table).written();
+            }
         } else {
             self.reopen();
             self.wake();
@@ -149,12 +175,20 @@ impl File {
         database.unwrap_or_else(PoisonError::into_inner).is_none()
     }
 
+    /// Nobody reads the file any more.
+    pub(super) fn forget_snapshots(&self) {
+        lock(&self.tables)
+            .iter()
+            .for_each(|table| table.forget_snapshot());
+    }
+
     fn reopen(&self) {
         let mut database = self
             .database
             .write()
             .unwrap_or_else(PoisonError::into_inner);
-        // Closed first: the file is locked while it is open.
+        // Closed first: the file is locked while it is open, and snapshots keep it so.
+        self.forget_snapshots();
         *database = None;
         match (self.opener)() {
             Ok(opened) => *database = Some(opened),
