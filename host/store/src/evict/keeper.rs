@@ -9,9 +9,12 @@ use std::time::{Duration, Instant};
 use super::space::{Bell, lock};
 use crate::blob::{Inner, StoreError};
 
-/// How often it looks on its own: uses of some seconds are one change of the index, and a crash loses no more
-/// of them.
+/// How often it looks on its own.
 const TICK: Duration = Duration::from_secs(5);
+
+/// How often uses are written that nobody needs to know yet: those of a minute are one change of the index, and
+/// a crash loses no more of them. Whoever makes room has them written first.
+const USES: Duration = Duration::from_secs(60);
 
 /// How long after a failure it tries again: a broken disk stays so for a while, and each attempt is
 /// a line in the log.
@@ -50,7 +53,12 @@ impl Drop for Keeper {
 
 fn run(store: &Inner) {
     let mut pause = Duration::ZERO;
+    let mut written = Instant::now();
     while store.space.bell.wait(pause) {
+        if written.elapsed() >= USES {
+            store.write_uses();
+            written = Instant::now();
+        }
         pause = match store.keep() {
             Ok(()) => TICK,
             Err(error) => {
@@ -90,7 +98,6 @@ impl Bell {
 impl Inner {
     /// What is to be done now.
     fn keep(&self) -> Result<(), StoreError> {
-        self.write_uses();
         self.relieve()?;
         self.recover()?;
         if !self.space.closed.load(Ordering::Acquire) {

@@ -16,7 +16,7 @@ use crate::kv::{KvError, OpenKvError};
 use crate::minutes::Minutes;
 
 /// How many digests' uses wait to be written, for some MiB. Of more, those that come first are noted:
-/// what is used often is among them soon, and looking up more in the seconds between would cost clients
+/// what is used often is among them soon, and looking up more in the minute between would cost clients
 /// what they come for.
 const USES: usize = 1 << 14;
 
