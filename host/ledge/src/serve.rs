@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};
 use std::net::SocketAddr;
+use std::num::NonZero;
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -55,6 +57,15 @@ fn blocking_threads(config: &Config) -> usize {
     DISK_THREADS + config.limits.transfers.value as usize + SEATS
 }
 
+/// How many threads run requests beyond one a processor: a record that the kernel does not have in memory
+/// is read from the disk where its request is, and others go on meanwhile. With a million objects of which
+/// memory holds little they double what a machine of two processors answers; where all is in memory they cost nothing.
+const WAITERS: usize = 4;
+
+fn worker_threads() -> usize {
+    thread::available_parallelism().map_or(1, NonZero::get) + WAITERS
+}
+
 /// How long a request to an origin waits that is sent once more: an origin's proxy takes about
 /// that to notice who is well, and no client does.
 const RETRY: Duration = Duration::from_millis(200);
@@ -65,6 +76,7 @@ const RETRY: Duration = Duration::from_millis(200);
 /// What keeps it from starting: the store, the component, the address.
 pub(crate) fn run(config: &Config) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(worker_threads())
         .enable_all()
         .max_blocking_threads(blocking_threads(config))
         .build()
