@@ -35,9 +35,15 @@ pub(crate) struct Site {
 impl Site {
     pub(crate) async fn pulled(seed: u64) -> Result<Self> {
         let origin = Origin::start().await?;
+        let config = Config::docker(origin.address());
+        Self::with(seed, origin, &config).await
+    }
+
+    /// The same with another configuration.
+    pub(crate) async fn with(seed: u64, origin: Origin, config: &Config) -> Result<Self> {
         let image = images::layered(seed, &[300_000, 2_000_000])?;
         origin.put("team/app", "v1", &image);
-        let ledge = Ledge::start(&Config::docker(origin.address())).await?;
+        let ledge = Ledge::start(config).await?;
         let site = Self {
             origin,
             ledge,

@@ -4,7 +4,10 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use ledge_tests::config::Config;
 use ledge_tests::ledge;
+use ledge_tests::origin::Origin;
+use ledge_tests::valkey::{PASSWORD, Valkey};
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
 use tokio::process::Command;
@@ -49,9 +52,22 @@ async fn interrupted(site: &mut Site, arguments: &[&str], random: &mut StdRng) -
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_wrong_after_a_kill() -> Result<()> {
-    println!("seed {SEED}");
-    let mut random = StdRng::seed_from_u64(SEED);
-    let mut site = Site::pulled(3600).await?;
+    kills(Site::pulled(3600).await?, SEED).await
+}
+
+/// The records outlive the process then, and may know of what it took away, or had not yet brought.
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_wrong_after_a_kill_beside_shared_records() -> Result<()> {
+    let (origin, valkey) = (Origin::start().await?, Valkey::start().await?);
+    let config = Config::docker(origin.address())
+        .setting("shared.records", &format!("url = \"{}\"", valkey.url()))
+        .head(&format!("password = \"{PASSWORD}\""));
+    kills(Site::with(3601, origin, &config).await?, SEED + 1).await
+}
+
+async fn kills(mut site: Site, seed: u64) -> Result<()> {
+    println!("seed {seed}");
+    let mut random = StdRng::seed_from_u64(seed);
     let folder = tempfile::tempdir()?;
     let layout = folder.path().join("layout.tar").display().to_string();
     said(&site.run(&["export", "--all", "--to", &layout]).await?, 0)?;
