@@ -5,8 +5,12 @@
 //! one of the store's: that is what must not grow with it. All files are read before each load, so that the
 //! kernel's page cache has them; what had to come from the disk all the same is told (`read_mib`), for that
 //! is the disk's speed: kernels that page out what is used rarely take files that are asked for at random.
+//!
+//! `files-…` is nginx, which sends the very files of the store, and looks up nothing else: what growth costs it is
+//! the kernel's and the disk's part of what it costs Ledge.
 
 use std::fs;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -16,9 +20,11 @@ use tempfile::TempDir;
 use super::board::{Board, Metric, Series};
 use super::load::Plan;
 use super::memory::{self, mebibytes};
+use super::peers::Nginx;
 use super::{shown, told, wrk};
 use crate::config::{Config, Upstream};
 use crate::digest;
+use crate::http;
 use crate::ledge::Ledge;
 use crate::origin::Origin;
 
@@ -41,11 +47,11 @@ enum Mode {
 
 const MODES: [Mode; 2] = [Mode::AsItComes, Mode::Disk];
 
-/// How many objects there are, and how the servers with them are called, by [`Mode`].
-const SIZES: [(u64, [&str; 2]); 3] = [
-    (1_000, ["ledge-1k", "disk-1k"]),
-    (100_000, ["ledge-100k", "disk-100k"]),
-    (1_000_000, ["ledge-1m", "disk-1m"]),
+/// How many objects there are, and how the servers with them are called: by [`Mode`], and nginx.
+const SIZES: [(u64, [&str; 2], &str); 3] = [
+    (1_000, ["ledge-1k", "disk-1k"], "files-1k"),
+    (100_000, ["ledge-100k", "disk-100k"], "files-100k"),
+    (1_000_000, ["ledge-1m", "disk-1m"], "files-1m"),
 ];
 
 /// What is asked for at random.
@@ -78,6 +84,7 @@ const SEED: u64 = 20_261_121;
 struct Subject {
     stock: Stock,
     names: [&'static str; 2],
+    files: &'static str,
     /// A file of paths for each case.
     paths: [PathBuf; CASES.len()],
     // Removed with it.
@@ -85,7 +92,10 @@ struct Subject {
 }
 
 impl Subject {
-    async fn make(objects: u64, names: [&'static str; 2], origin: &Origin) -> Result<Self> {
+    async fn make(
+        (objects, names, files): (u64, [&'static str; 2], &'static str),
+        origin: &Origin,
+    ) -> Result<Self> {
         let began = Instant::now();
         let stock = Stock::fill(SEED, objects, origin).await?;
         let folder = tempfile::Builder::new().prefix("ledge-paths-").tempdir()?;
@@ -98,6 +108,7 @@ impl Subject {
         Ok(Self {
             stock,
             names,
+            files,
             paths,
             _folder: folder,
         })
@@ -122,8 +133,8 @@ pub async fn run(plan: Plan) -> Result<Vec<Series>> {
     let origin = Origin::start().await?;
     told(CASE, 0, "all", &format!("seed {SEED}"));
     let mut subjects = Vec::new();
-    for (objects, names) in SIZES {
-        subjects.push(Subject::make(objects, names, &origin).await?);
+    for size in SIZES {
+        subjects.push(Subject::make(size, &origin).await?);
     }
     origin.forget();
     let mut board = Board::default();
@@ -138,6 +149,7 @@ pub async fn run(plan: Plan) -> Result<Vec<Series>> {
                 small.get_or_insert(measured);
             }
         }
+        files(&subjects, round, plan, &mut board).await?;
     }
     for subject in &subjects {
         killed(subject, &config(&origin, Mode::AsItComes), &mut board).await?;
@@ -172,7 +184,7 @@ async fn measure(subject: &Subject, config: &Config, plan: Plan) -> Result<Measu
     let memory = memory::Watch::start(ledge.id());
     let mut rates = [0.0; CASES.len()];
     for ((case, rate), paths) in CASES.iter().zip(&mut rates).zip(&subject.paths) {
-        compare(subject, &ledge, case.1).await?;
+        compare(subject, ledge.address(), case.1).await?;
         wrk::run_paths(ledge.address(), paths, WARM_UP).await?;
         *rate = wrk::run_paths(ledge.address(), paths, plan.seconds).await?;
     }
@@ -188,6 +200,37 @@ async fn measure(subject: &Subject, config: &Config, plan: Plan) -> Result<Measu
     })
 }
 
+/// The same of nginx, as far as a path is a file's.
+async fn files(subjects: &[Subject], round: u32, plan: Plan, board: &mut Board) -> Result<()> {
+    let mut small = [None; CASES.len()];
+    for subject in subjects {
+        let nginx = Nginx::of_files(subject.stock.store()).await?;
+        subject.stock.read().await?;
+        for ((case, asked), (small, paths)) in
+            CASES.into_iter().zip(small.iter_mut().zip(&subject.paths))
+        {
+            if matches!(asked, Asked::Tags) {
+                continue;
+            }
+            compare(subject, nginx.address(), asked).await?;
+            wrk::run_paths(nginx.address(), paths, WARM_UP).await?;
+            let rate = wrk::run_paths(nginx.address(), paths, plan.seconds).await?;
+            told(
+                CASE,
+                round,
+                subject.files,
+                &format!("{case}: {rate:.0} requests a second"),
+            );
+            board.add(case, subject.files, Metric::Requests, rate);
+            match *small {
+                None => *small = Some(rate),
+                Some(small) => board.add(case, subject.files, Metric::RateToSmall, rate / small),
+            }
+        }
+    }
+    Ok(())
+}
+
 /// Starts it on the subject's store. How long that took, to the end of its first answer.
 async fn start(subject: &Subject, config: &Config) -> Result<(Ledge, Duration)> {
     let wanted = subject.stock.wanted(Asked::Tags, 0);
@@ -200,10 +243,10 @@ async fn start(subject: &Subject, config: &Config) -> Result<(Ledge, Duration)> 
 }
 
 /// A benchmark of wrong answers would be none.
-async fn compare(subject: &Subject, ledge: &Ledge, asked: Asked) -> Result<()> {
+async fn compare(subject: &Subject, server: SocketAddr, asked: Asked) -> Result<()> {
     for number in 0..COMPARED {
         let wanted = subject.stock.wanted(asked, number);
-        let answer = ledge.get(&wanted.path).fetch().await?;
+        let answer = http::get(server, &wanted.path).fetch().await?;
         ensure!(
             answer.status == 200 && digest::of(&answer.body) == wanted.digest,
             "{} {}",

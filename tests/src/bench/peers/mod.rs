@@ -13,7 +13,7 @@ mod distribution;
 mod nginx;
 
 use distribution::Distribution;
-use nginx::Nginx;
+pub(super) use nginx::Nginx;
 
 /// A program that mirrors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
