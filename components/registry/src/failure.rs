@@ -80,8 +80,13 @@ pub(crate) fn unreachable(upstream: &str, error: &ErrorCode) -> ApiError {
     if timeout {
         late(upstream)
     } else {
-        origin_failed(upstream, "cannot be reached")
+        unconnected(upstream)
     }
+}
+
+/// Why is logged, and not told: it may name what is inside.
+fn unconnected(upstream: &str) -> ApiError {
+    origin_failed(upstream, "cannot be reached; the mirror's log says why")
 }
 
 /// An upstream's fault.
@@ -118,7 +123,7 @@ pub(crate) fn of_blobs(upstream: &str, error: blobs::Error, missing: ErrorKind) 
         },
         blobs::Error::Unreachable(why) => {
             eprintln!("upstream {upstream}: {why}");
-            origin_failed(upstream, "cannot be reached").into()
+            unconnected(upstream).into()
         }
         blobs::Error::Timeout => late(upstream).into(),
         blobs::Error::Mismatch => origin_failed(
