@@ -71,7 +71,7 @@ pub(crate) fn build(workspace: &Workspace, others: &[&str]) -> Result<Built> {
 }
 
 /// `cargo build` for the host.
-fn cargo_build(workspace: &Workspace) -> Command {
+pub(crate) fn cargo_build(workspace: &Workspace) -> Command {
     let mut cargo = host_cargo(workspace, "build");
     // There are no examples. Asking for them makes cargo choose the same features as for tests, where
     // dev-dependencies count: otherwise tests would build the runtime a second time.

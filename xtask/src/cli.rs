@@ -15,7 +15,11 @@ pub(crate) enum Command {
     /// Put the toolchain for WebAssembly components into place.
     Setup,
     /// Build the component, precompile it, and build the `ledge` binary around it.
-    Build,
+    Build {
+        /// Build what is deployed to Spin instead: `target/spin/ledge.wasm`, which `spin.toml` names.
+        #[arg(long)]
+        spin: bool,
+    },
     /// Build, then run `ledge serve` with these arguments.
     Run {
         /// Passed to `ledge serve`, such as `--listen 127.0.0.1:5001`.

@@ -16,6 +16,7 @@ mod files;
 mod lint;
 mod progress;
 mod run;
+mod spin;
 mod summary;
 mod test;
 mod toolchain;
@@ -39,7 +40,8 @@ fn dispatch(cli: &cli::Cli) -> anyhow::Result<()> {
     let workspace = workspace::Workspace::find()?;
     match &cli.command {
         cli::Command::Setup => toolchain::ensure(&workspace).map(drop),
-        cli::Command::Build => build::build(&workspace, &[]).map(drop),
+        cli::Command::Build { spin: false } => build::build(&workspace, &[]).map(drop),
+        cli::Command::Build { spin: true } => spin::build(&workspace),
         cli::Command::Run { arguments } => run::run(&workspace, arguments),
         cli::Command::Test(selection) => test::test(&workspace, selection),
         cli::Command::Demo { arguments } => demo::demo(&workspace, arguments),
