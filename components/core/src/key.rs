@@ -110,6 +110,12 @@ pub fn source(upstream: &Upstream, digest: &Digest) -> String {
     join(["source", upstream.name(), digest.as_str()])
 }
 
+/// Where it stands who stores an object right now, on hosts whose component does that.
+#[must_use]
+pub fn storing(digest: &Digest) -> String {
+    join(["storing", digest.as_str()])
+}
+
 /// The flight that fetches a manifest by its digest for a repository.
 #[must_use]
 pub fn manifest_flight(
