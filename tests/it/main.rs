@@ -43,6 +43,7 @@ mod sha512;
 mod shapes;
 mod shared;
 mod site;
+mod spin;
 mod startup;
 mod tend;
 mod tiers;

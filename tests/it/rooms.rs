@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 /// A room's folder, and which of our crates its manifest may name (beside those for its tests).
-const ROOMS: [(&str, &[&str]); 20] = [
+const ROOMS: [(&str, &[&str]); 22] = [
     ("components/core", &[]),
     ("components/registry", &["ledge-core"]),
     ("host/bucket", &["ledge-core", "ledge-store"]),
@@ -65,7 +65,9 @@ const ROOMS: [(&str, &[&str]); 20] = [
     ("host/warm", &["ledge-console", "ledge-core"]),
     ("tests", &["ledge-store"]),
     ("tests/hostile-guest", &[]),
+    ("tests/spin-host", &[]),
     ("xtask", &[]),
+    ("xtask/compose", &[]),
 ];
 
 /// What the host may know of `ledge-core`: nothing of tags, manifests or routes.

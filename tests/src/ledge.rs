@@ -2,19 +2,21 @@
 
 use std::ffi::OsString;
 use std::fs;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use tempfile::TempDir;
 
 use crate::access::Access;
 use crate::config::Config;
 use crate::http::{self, Request};
 use crate::process::Process;
+use crate::s3::S3;
+use crate::spin::{self, Start};
 
 /// A running Ledge with a store of its own.
 #[derive(Debug)]
@@ -24,12 +26,17 @@ pub struct Ledge {
     folder: TempDir,
     store: PathBuf,
     address: SocketAddr,
+    /// Where its objects are, if that is not its store.
+    bucket: Option<S3>,
     /// How many marks were set in its log.
     markers: AtomicU64,
 }
 
 /// The configuration's file in its folder.
 const CONFIG: &str = "ledge.toml";
+
+/// Any free port.
+const ANY: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0));
 
 /// Where requests go that only mark a place in the log; not the registry's.
 const MARKER: &str = "/marked/";
@@ -39,17 +46,30 @@ const MARKER: &str = "/marked/";
 /// # Errors
 /// If there is none; the message says how to build it.
 pub fn binary() -> Result<PathBuf> {
-    if let Some(path) = std::env::var_os("LEDGE_BIN") {
+    built("LEDGE_BIN", "ledge")
+}
+
+/// A program of the workspace: the file that the variable names, else the release build beside this program.
+pub(crate) fn built(variable: &str, name: &str) -> Result<PathBuf> {
+    if let Some(path) = std::env::var_os(variable) {
         return Ok(path.into());
     }
     let own = std::env::current_exe().context("finding this program")?;
-    let found = own
-        .ancestors()
-        .flat_map(|folder| [folder.join("ledge"), folder.join("release/ledge")]);
-    found
-        .into_iter()
+    own.ancestors()
+        .flat_map(|folder| [folder.join(name), folder.join("release").join(name)])
         .find(|path| path.is_file())
-        .context("no ledge binary: run `cargo xtask build`, or set LEDGE_BIN")
+        .with_context(|| format!("no {name}: run `cargo xtask build`, or set {variable}"))
+}
+
+/// The binary under test, which settings of the caller's environment do not reach.
+pub(crate) fn program() -> Result<Command> {
+    let mut command = Command::new(binary()?);
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("LEDGE_") {
+            command.env_remove(name);
+        }
+    }
+    Ok(command)
 }
 
 impl Ledge {
@@ -70,6 +90,9 @@ impl Ledge {
         // Free again when the listener is dropped.
         let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
         let (folder, store) = folder(&config(address))?;
+        if spin::is_meant()? {
+            return Self::spin(folder, store, address, &[], None).await;
+        }
         let command = command_at(address, &folder.path().join(CONFIG), &store)?;
         Self::run(folder, store, command).await
     }
@@ -106,6 +129,9 @@ impl Ledge {
     /// As `start`.
     pub async fn restart(mut self) -> Result<Self> {
         self.process.kill();
+        if let Some(bucket) = self.bucket {
+            return Self::spin(self.folder, self.store, ANY, &[], Some(bucket)).await;
+        }
         Self::launch(self.folder, self.store, None, &[]).await
     }
 
@@ -115,12 +141,43 @@ impl Ledge {
         component: Option<&Path>,
         variables: &[(&str, OsString)],
     ) -> Result<Self> {
+        if spin::is_meant()? {
+            ensure!(
+                component.is_none(),
+                "the deployable component is the only one there"
+            );
+            return Self::spin(folder, store, ANY, variables, None).await;
+        }
         let mut command = command(&folder.path().join(CONFIG), &store)?;
         command.envs(variables.iter().cloned());
         if let Some(component) = component {
             command.arg("--component").arg(component);
         }
         Self::run(folder, store, command).await
+    }
+
+    /// Starts it on the host that is like Spin.
+    async fn spin(
+        folder: TempDir,
+        store: PathBuf,
+        listen: SocketAddr,
+        environment: &[(&str, OsString)],
+        bucket: Option<S3>,
+    ) -> Result<Self> {
+        let bucket = match bucket {
+            Some(bucket) => bucket,
+            None => S3::start().await?,
+        };
+        let command = spin::command(&Start {
+            listen,
+            config: &folder.path().join(CONFIG),
+            state: &store,
+            environment,
+            bucket: &bucket,
+        })?;
+        let mut ledge = Self::run(folder, store, command).await?;
+        ledge.bucket = Some(bucket);
+        Ok(ledge)
     }
 
     async fn run(folder: TempDir, store: PathBuf, mut command: Command) -> Result<Self> {
@@ -132,6 +189,7 @@ impl Ledge {
             folder,
             store,
             address,
+            bucket: None,
             markers: AtomicU64::new(0),
         })
     }
@@ -148,10 +206,11 @@ impl Ledge {
         self.process.id()
     }
 
-    /// The folder of its store.
+    /// The folder of its store: that of its bucket, if it keeps objects there.
     #[must_use]
     pub fn store(&self) -> PathBuf {
-        self.store.clone()
+        let bucket = self.bucket.as_ref().map(S3::bucket);
+        bucket.unwrap_or_else(|| self.store.clone())
     }
 
     /// Its configuration's file.
@@ -243,16 +302,11 @@ fn folder(config: &Config) -> Result<(TempDir, PathBuf)> {
 /// # Errors
 /// If there is no binary.
 pub fn command(config: &Path, store: &Path) -> Result<Command> {
-    command_at(SocketAddr::from(([127, 0, 0, 1], 0)), config, store)
+    command_at(ANY, config, store)
 }
 
 fn command_at(listen: SocketAddr, config: &Path, store: &Path) -> Result<Command> {
-    let mut command = Command::new(binary()?);
-    for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("LEDGE_") {
-            command.env_remove(name);
-        }
-    }
+    let mut command = program()?;
     // However full the machine's disk is; tests of that say their own.
     command.env("LEDGE_STORE_MIN_FREE", "0");
     command.args(["serve", "--listen", &listen.to_string()]);

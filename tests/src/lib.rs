@@ -32,4 +32,5 @@ pub mod relay;
 pub mod s3;
 pub mod script;
 pub mod secure;
+pub mod spin;
 pub mod valkey;

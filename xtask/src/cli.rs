@@ -1,6 +1,6 @@
 //! The command line.
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Sets up, builds, runs, tests and measures Ledge.
 #[derive(Debug, Parser)]
@@ -47,11 +47,21 @@ pub(crate) enum Command {
 /// Which tests to run.
 #[derive(Debug, Args)]
 pub(crate) struct Selection {
+    /// Run the end-to-end suite on Ledge's host and on this one, and compare.
+    #[arg(long, value_enum)]
+    pub(crate) host: Option<Host>,
     /// Run only the tests whose name contains this.
     pub(crate) filter: Option<String>,
     /// Passed to every test binary, such as `--nocapture`.
     #[arg(last = true)]
     pub(crate) arguments: Vec<String>,
+}
+
+/// A host beside Ledge's own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Host {
+    /// A small one that provides what Spin does, with the deployable component.
+    Spin,
 }
 
 #[cfg(test)]

@@ -13,6 +13,8 @@ mod demo;
 mod deny;
 mod exec;
 mod files;
+mod hosts;
+mod limits;
 mod lint;
 mod progress;
 mod run;
@@ -43,7 +45,10 @@ fn dispatch(cli: &cli::Cli) -> anyhow::Result<()> {
         cli::Command::Build { spin: false } => build::build(&workspace, &[]).map(drop),
         cli::Command::Build { spin: true } => spin::build(&workspace),
         cli::Command::Run { arguments } => run::run(&workspace, arguments),
-        cli::Command::Test(selection) => test::test(&workspace, selection),
+        cli::Command::Test(selection) => match selection.host {
+            Some(cli::Host::Spin) => hosts::compare(&workspace, selection),
+            None => test::test(&workspace, selection),
+        },
         cli::Command::Demo { arguments } => demo::demo(&workspace, arguments),
         cli::Command::Bench { arguments } => bench::bench(&workspace, arguments),
         cli::Command::Lint => lint::lint(&workspace),

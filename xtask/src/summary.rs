@@ -1,6 +1,6 @@
 //! What the test binaries said, counted.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Reads the lines that test binaries print, one at a time.
 #[derive(Debug, Default)]
@@ -10,6 +10,8 @@ pub(crate) struct Summary {
     failed: Vec<String>,
     /// Why tests did nothing. Several tests may give the same reason.
     skipped: BTreeSet<String>,
+    /// How each test ended; true is a success.
+    tests: BTreeMap<String, bool>,
     /// Binaries that said how they ended.
     binaries: u64,
 }
@@ -20,11 +22,19 @@ impl Summary {
             self.binaries += 1;
             self.passed += count(counts, "passed");
             self.ignored += count(counts, "ignored");
-        } else if let Some(name) = failed(line) {
-            self.failed.push(name.to_owned());
+        } else if let Some((name, passed)) = ended(line) {
+            if !passed {
+                self.failed.push(name.to_owned());
+            }
+            self.tests.insert(name.to_owned(), passed);
         } else if let Some((_, why)) = line.split_once("SKIPPED: ") {
             self.skipped.insert(why.to_owned());
         }
+    }
+
+    /// How each test ended that did; true is a success. Several binaries may have tests of one name.
+    pub(crate) fn tests(&self) -> &BTreeMap<String, bool> {
+        &self.tests
     }
 
     /// The lines that end a run.
@@ -40,9 +50,14 @@ impl Summary {
     }
 }
 
-/// The test's name in `test NAME ... FAILED`.
-fn failed(line: &str) -> Option<&str> {
-    line.strip_prefix("test ")?.strip_suffix(" ... FAILED")
+/// The test's name in `test NAME ... FAILED` or `test NAME ... ok`, and whether it passed.
+fn ended(line: &str) -> Option<(&str, bool)> {
+    let (name, end) = line.strip_prefix("test ")?.rsplit_once(" ... ")?;
+    match end {
+        "ok" => Some((name, true)),
+        "FAILED" => Some((name, false)),
+        _ => None,
+    }
 }
 
 /// The number before `word` in `ok. 3 passed; 0 failed; …`.
@@ -93,6 +108,10 @@ test result: ok. 40 passed; 0 failed; 1 ignored; 0 measured; 7 filtered out; fin
                 "FAILED: range::resolves"
             ]
         );
+        let ended = |name: &str| summary.tests().get(name).copied();
+        assert_eq!(ended("digest::parses"), Some(true));
+        assert_eq!(ended("range::resolves"), Some(false));
+        assert_eq!(ended("name::long - should panic"), Some(true));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! `cargo xtask test`: every test, with real clients.
 
 use std::env;
+use std::ffi::OsString;
 use std::io::{self, BufRead as _, BufReader, IsTerminal as _, Read, Write};
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::{Mutex, PoisonError};
@@ -14,6 +15,7 @@ use crate::clients;
 use crate::component;
 use crate::exec;
 use crate::progress::{Step, say};
+use crate::spin;
 use crate::summary::Summary;
 use crate::workspace::Workspace;
 
@@ -34,16 +36,16 @@ pub(crate) fn test(workspace: &Workspace, selection: &Selection) -> Result<()> {
         components.push((variable, file));
     }
 
+    let deployable = spin::compose(workspace, built.toolchain, &built.component)?;
+
     let step = Step::begin("testing");
     let mut cargo = build::host_cargo(workspace, "test");
     built.tell(&mut cargo);
     cargo
         .arg("--no-fail-fast")
         .envs(components)
-        .env(
-            "PATH",
-            env::join_paths(exec::directories()).context("PATH has a directory with a colon")?,
-        )
+        .env("LEDGE_SPIN_WASM", deployable)
+        .env("PATH", path()?)
         .args(&selection.filter)
         .arg("--")
         .args(&selection.arguments);
@@ -65,8 +67,13 @@ pub(crate) fn test(workspace: &Workspace, selection: &Selection) -> Result<()> {
     Ok(())
 }
 
+/// Where tests look for programs.
+pub(crate) fn path() -> Result<OsString> {
+    env::join_paths(exec::directories()).context("PATH has a directory with a colon")
+}
+
 /// Runs, passes both outputs on as they come, and counts what they say.
-fn watch(
+pub(crate) fn watch(
     command: &mut Command,
     stdout: &mut impl Write,
     stderr: &mut (impl Write + Send),

@@ -3,6 +3,7 @@
 mod configuration;
 mod log_buffer;
 mod logging;
+mod spin;
 mod store;
 mod warm;
 
@@ -99,6 +100,19 @@ enum ConfigCommand {
     ///
     /// What is printed is TOML and can be used as a file. Passwords are printed as "***".
     Show(Flags),
+    /// Print the configuration as the variables of Ledge's application for Spin
+    ///
+    /// `spin up --variable @FILE.json` takes what is printed. More: docs/spin.md.
+    Spin(SpinArgs),
+}
+
+#[derive(Debug, Args)]
+struct SpinArgs {
+    #[command(flatten)]
+    flags: Flags,
+    /// Print passwords, tokens and keys too
+    #[arg(long)]
+    with_secrets: bool,
 }
 
 impl Cli {
@@ -130,6 +144,10 @@ impl Cli {
                 ConfigCommand::Show(flags) => {
                     load(&flags).and_then(|config| print(|out| configuration::show(&config, out)))
                 }
+                ConfigCommand::Spin(args) => load(&args.flags).and_then(|config| {
+                    let variables = spin::variables(&config, args.with_secrets)?;
+                    print(|out| spin::print(&variables, out))
+                }),
             },
         };
         match outcome {
@@ -190,6 +208,7 @@ mod tests {
             ("serve --log debug --log-format json", true),
             ("config check --config f", true),
             ("config show --listen 127.0.0.1:0", true),
+            ("config spin --config f --with-secrets", true),
             ("warm alpine:3.20 ghcr.io/a/b:v1", true),
             ("warm --file - --kubernetes k.yaml --file l", true),
             (

@@ -164,6 +164,16 @@ impl LiveVariable for Variable {
     }
 }
 
+/// What a component reads for this upstream now.
+///
+/// # Errors
+/// If there is nothing to be had.
+pub(crate) async fn told_now(credentials: &Credentials, upstream: &str) -> Result<String> {
+    let secret = credentials.get(upstream).await?;
+    let secret = secret.as_ref().map(told);
+    Ok(ledge_config::Secret::encode(secret.as_ref()))
+}
+
 /// As the component reads it.
 fn told(secret: &Secret) -> ledge_config::Secret {
     use ledge_config::Secret as Told;

@@ -130,7 +130,7 @@ async fn bucket(given: &SharedObjects) -> Result<Bucket> {
         url: given.url.value.clone(),
         endpoint: given.endpoint.as_ref().map(|url| url.value.to_string()),
         region: given.region.as_ref().map(|region| region.value.clone()),
-        secret: password(OBJECTS, account.as_deref(), given.password.as_ref()).await?,
+        secret: bucket_secret(given).await?,
         account,
         authorities: authorities(OBJECTS, given.ca_file.as_ref())?,
     };
@@ -139,6 +139,15 @@ async fn bucket(given: &SharedObjects) -> Result<Bucket> {
         problem(OBJECTS, "url", &given.url.provenance, error.to_string())
     };
     Ok(opened.map_err(refused)?)
+}
+
+/// What the bucket is opened with, if that is said.
+///
+/// # Errors
+/// If it is not to be had from where it is said to be.
+pub(crate) async fn bucket_secret(given: &SharedObjects) -> Result<Option<SecretString>> {
+    let account = given.username.as_ref().map(|name| name.value.as_str());
+    Ok(password(OBJECTS, account, given.password.as_ref()).await?)
 }
 
 async fn password(
