@@ -15,6 +15,13 @@ use crate::workspace::Workspace;
 /// The registry's handlers.
 pub(crate) const REGISTRY: &str = "ledge-registry";
 
+/// The data plane where Ledge's own host does not run.
+pub(crate) const BLOBS: &str = "ledge-blobs-http";
+
+/// What a component's code may use beside WebAssembly's core: the one that hashes every byte does it three times as
+/// fast with vectors, and every host that it is for has them.
+const FEATURES: [(&str, &str); 1] = [(BLOBS, "-Ctarget-feature=+simd128")];
+
 /// Separates flags in `CARGO_ENCODED_RUSTFLAGS`, so that a path may have spaces (cargo's reference, "Environment
 /// Variables").
 const FLAG_SEPARATOR: &str = "\x1f";
@@ -35,8 +42,7 @@ pub(crate) fn build(workspace: &Workspace, toolchain: Toolchain, package: &str) 
     let name = file_name(package);
     let handed_over = workspace.components().join(&name);
     let changed = files::copy_if_changed(
-        &workspace
-            .wasm_target()
+        &target(workspace, package)
             .join(TARGET)
             .join("release")
             .join(name),
@@ -58,11 +64,11 @@ fn command(workspace: &Workspace, toolchain: Toolchain, package: &str) -> Result
         .current_dir(workspace.root())
         .args(["rustc", "--release", "--lib", "--crate-type", "cdylib"])
         .args(["--target", TARGET, "--package", package, "--target-dir"])
-        .arg(workspace.wasm_target())
+        .arg(target(workspace, package))
         .args(exec::locked())
         .env(
             "CARGO_ENCODED_RUSTFLAGS",
-            flags(toolchain, &cargo_home()?).join(FLAG_SEPARATOR),
+            flags(toolchain, &cargo_home()?, package).join(FLAG_SEPARATOR),
         )
         .envs(PROFILE);
     if toolchain == Toolchain::Debian {
@@ -75,13 +81,28 @@ fn command(workspace: &Workspace, toolchain: Toolchain, package: &str) -> Result
     Ok(cargo)
 }
 
+/// What a package is compiled with alone.
+fn features(package: &str) -> Option<&'static str> {
+    let (_, flag) = FEATURES.iter().find(|(name, _)| *name == package)?;
+    Some(flag)
+}
+
+/// Other flags make other crates of the same names: where they are, nothing else is built.
+fn target(workspace: &Workspace, package: &str) -> PathBuf {
+    match features(package) {
+        Some(_) => workspace.wasm_target().join(package),
+        None => workspace.wasm_target(),
+    }
+}
+
 /// The compiler's flags. These replace the flags that are set for the host's programs (`RUSTFLAGS`, configuration).
-fn flags(toolchain: Toolchain, cargo_home: &Path) -> Vec<String> {
+fn flags(toolchain: Toolchain, cargo_home: &Path, package: &str) -> Vec<String> {
     // Panics name source files: the same on every machine.
     let mut flags = vec![format!(
         "--remap-path-prefix={}=/cargo",
         cargo_home.display()
     )];
+    flags.extend(features(package).map(str::to_owned));
     if toolchain == Toolchain::Debian {
         flags.extend(
             [
@@ -111,7 +132,7 @@ fn file_name(package: &str) -> String {
 mod tests {
     use std::path::Path;
 
-    use super::{REGISTRY, file_name, flags};
+    use super::{BLOBS, REGISTRY, file_name, flags};
     use crate::toolchain::Toolchain;
 
     #[test]
@@ -123,9 +144,13 @@ mod tests {
     fn only_debian_s_compiler_is_told_where_its_linker_is() {
         let home = Path::new("/home/a person/.cargo");
         let remap = "--remap-path-prefix=/home/a person/.cargo=/cargo";
-        assert_eq!(flags(Toolchain::Installed, home), [remap]);
+        assert_eq!(flags(Toolchain::Installed, home, REGISTRY), [remap]);
         assert_eq!(
-            flags(Toolchain::Debian, home),
+            flags(Toolchain::Installed, home, BLOBS),
+            [remap, "-Ctarget-feature=+simd128"]
+        );
+        assert_eq!(
+            flags(Toolchain::Debian, home, REGISTRY),
             [
                 remap,
                 "-Lnative=/usr/lib/wasm32-wasi",

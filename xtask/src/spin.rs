@@ -6,15 +6,12 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 
 use crate::build;
-use crate::component::{self, REGISTRY};
+use crate::component::{self, BLOBS, REGISTRY};
 use crate::exec;
 use crate::files;
 use crate::progress::{Step, say};
 use crate::toolchain::{self, Toolchain};
 use crate::workspace::Workspace;
-
-/// The data plane where Ledge's own host does not run.
-const PROVIDER: &str = "ledge-stub-provider";
 
 /// The program that makes one component of two: `ledge-compose REGISTRY PROVIDER OUT`.
 const COMPOSER: &str = "ledge-compose";
@@ -41,7 +38,7 @@ pub(crate) fn compose(
     toolchain: Toolchain,
     registry: &Path,
 ) -> Result<PathBuf> {
-    let provider = component::build(workspace, toolchain, PROVIDER)?;
+    let provider = component::build(workspace, toolchain, BLOBS)?;
     let step = Step::begin("composing the deployable component");
     exec::check(build::cargo_build(workspace).args(["--bin", COMPOSER]))?;
     let composed = workspace.components().join("ledge_spin.wasm");
