@@ -9,16 +9,12 @@ use anyhow::{Context as _, Result, bail};
 use crate::build;
 use crate::cli::Selection;
 use crate::clients;
-use crate::exec;
 use crate::limits::{Limits, modules};
 use crate::progress::{Step, say};
-use crate::spin;
+use crate::spin::{HOST, Hosted};
 use crate::summary::Summary;
 use crate::test;
 use crate::workspace::Workspace;
-
-/// The program that serves the deployable component.
-const HOST: &str = "ledge-spin-host";
 
 /// How each test ended; true is a success.
 type Ended = BTreeMap<String, bool>;
@@ -28,10 +24,7 @@ pub(crate) fn compare(workspace: &Workspace, selection: &Selection) -> Result<()
     let limits = read(workspace)?;
     clients::for_tests(workspace, &clients::ALL)?;
     let built = build::build(workspace, &[HOST])?;
-    let deployable = spin::compose(workspace, built.toolchain, &built.component)?;
-    let compiled = deployable.with_extension("cwasm");
-    let mut host = exec::program(workspace.binary(HOST));
-    exec::check(host.arg("compile").args([&deployable, &compiled]))?;
+    let hosted = Hosted::new(workspace, &built)?;
 
     let wanted: Vec<String> = match &selection.filter {
         Some(filter) => vec![filter.clone()],
@@ -46,10 +39,9 @@ pub(crate) fn compare(workspace: &Workspace, selection: &Selection) -> Result<()
         let step = Step::begin(format!("testing on {name}"));
         let mut cargo = build::host_cargo(workspace, "test");
         built.tell(&mut cargo);
+        hosted.tell(&mut cargo);
         cargo
             .env("LEDGE_HOST", host)
-            .env("LEDGE_SPIN_HOST", workspace.binary(HOST))
-            .env("LEDGE_SPIN_COMPILED", &compiled)
             .env("PATH", test::path()?)
             .args(["--no-fail-fast", "--test", "it", "--"])
             .args(&wanted)

@@ -2,10 +2,11 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Context as _, Result};
 
-use crate::build;
+use crate::build::{self, Built};
 use crate::component::{self, BLOBS, REGISTRY};
 use crate::exec;
 use crate::files;
@@ -15,6 +16,9 @@ use crate::workspace::Workspace;
 
 /// The program that makes one component of two: `ledge-compose REGISTRY PROVIDER OUT`.
 const COMPOSER: &str = "ledge-compose";
+
+/// The host that tests run it on.
+pub(crate) const HOST: &str = "ledge-spin-host";
 
 /// Where `spin.toml` looks for the deployable file, in the clone, wherever cargo builds.
 const SOURCE: &str = "target/spin/ledge.wasm";
@@ -33,11 +37,7 @@ pub(crate) fn build(workspace: &Workspace) -> Result<()> {
 }
 
 /// Builds the data plane, and puts both into one component. Its path.
-pub(crate) fn compose(
-    workspace: &Workspace,
-    toolchain: Toolchain,
-    registry: &Path,
-) -> Result<PathBuf> {
+fn compose(workspace: &Workspace, toolchain: Toolchain, registry: &Path) -> Result<PathBuf> {
     let provider = component::build(workspace, toolchain, BLOBS)?;
     let step = Step::begin("composing the deployable component");
     exec::check(build::cargo_build(workspace).args(["--bin", COMPOSER]))?;
@@ -49,4 +49,37 @@ pub(crate) fn compose(
     fs::remove_file(&fresh).with_context(|| format!("cannot remove {}", fresh.display()))?;
     step.done_with(if changed { "new" } else { "unchanged" });
     Ok(composed)
+}
+
+/// The deployable component, and the host that tests run it on.
+#[derive(Debug)]
+pub(crate) struct Hosted {
+    deployable: PathBuf,
+    /// What the host has compiled of it.
+    compiled: PathBuf,
+    host: PathBuf,
+}
+
+impl Hosted {
+    /// Composes and compiles it. The host was built before, with what it is composed of.
+    pub(crate) fn new(workspace: &Workspace, built: &Built) -> Result<Self> {
+        let deployable = compose(workspace, built.toolchain, &built.component)?;
+        let compiled = deployable.with_extension("cwasm");
+        let host = workspace.binary(HOST);
+        let mut compiler = exec::program(&host);
+        exec::check(compiler.arg("compile").args([&deployable, &compiled]))?;
+        Ok(Self {
+            deployable,
+            compiled,
+            host,
+        })
+    }
+
+    /// Tells tests where these are.
+    pub(crate) fn tell(&self, command: &mut Command) {
+        command
+            .env("LEDGE_SPIN_WASM", &self.deployable)
+            .env("LEDGE_SPIN_COMPILED", &self.compiled)
+            .env("LEDGE_SPIN_HOST", &self.host);
+    }
 }

@@ -15,7 +15,7 @@ use crate::clients;
 use crate::component;
 use crate::exec;
 use crate::progress::{Step, say};
-use crate::spin;
+use crate::spin::{HOST, Hosted};
 use crate::summary::Summary;
 use crate::workspace::Workspace;
 
@@ -29,22 +29,22 @@ const COMPONENTS: [(&str, &str); 2] = [
 
 pub(crate) fn test(workspace: &Workspace, selection: &Selection) -> Result<()> {
     clients::for_tests(workspace, &clients::ALL)?;
-    let built = build::build(workspace, &[])?;
+    let built = build::build(workspace, &[HOST])?;
     let mut components = Vec::new();
     for (package, variable) in COMPONENTS {
         let file = component::build(workspace, built.toolchain, package)?;
         components.push((variable, file));
     }
 
-    let deployable = spin::compose(workspace, built.toolchain, &built.component)?;
+    let hosted = Hosted::new(workspace, &built)?;
 
     let step = Step::begin("testing");
     let mut cargo = build::host_cargo(workspace, "test");
     built.tell(&mut cargo);
+    hosted.tell(&mut cargo);
     cargo
         .arg("--no-fail-fast")
         .envs(components)
-        .env("LEDGE_SPIN_WASM", deployable)
         .env("PATH", path()?)
         .args(&selection.filter)
         .arg("--")

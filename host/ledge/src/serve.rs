@@ -45,7 +45,7 @@ const DISK_THREADS: usize = 512;
 
 /// What this process calls itself to other mirrors: like no other, and telling nothing of where
 /// it runs (RFC 9110, section 7.6.3).
-fn pseudonym() -> String {
+pub(crate) fn pseudonym() -> String {
     format!(
         "ledge-{:016x}",
         RandomState::new().hash_one(std::process::id())

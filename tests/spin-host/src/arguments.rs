@@ -80,8 +80,8 @@ pub(crate) struct Limits {
     /// How long a request may take, its body too. Then it is cut off.
     #[arg(long, value_parser = humantime::parse_duration)]
     pub(crate) request_timeout: Option<Duration>,
-    /// The longest key, in bytes. Spin's guide to key-value stores says 256; the stores that it brings take more.
-    #[arg(long, default_value_t = 8 << 10)]
+    /// The longest key, in bytes. Spin's guide to key-value stores says 256.
+    #[arg(long, default_value_t = 256)]
     pub(crate) max_key: usize,
     /// The largest value, in bytes. Spin's guide to key-value stores says 1 MB.
     #[arg(long, default_value_t = 1_000_000)]

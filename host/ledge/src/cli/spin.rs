@@ -12,6 +12,7 @@ use secrecy::ExposeSecret as _;
 use serde_json::json;
 use url::Url;
 
+use crate::serve::pseudonym;
 use crate::{credentials, shared};
 
 /// How many hosts `spin.toml` has variables for.
@@ -45,7 +46,10 @@ pub(super) type Variables = BTreeMap<String, String>;
 
 /// What a configuration is there. Secrets are only in it if they are asked for: they are for a provider of secrets.
 pub(super) fn variables(config: &Config, with_secrets: bool) -> Result<Variables> {
-    let registry = serde_json::to_string(&config.registry()).context("no JSON")?;
+    let mut registry = config.registry();
+    // All instances of an application are one mirror, so unlike a process it has its name from here.
+    registry.name = Some(pseudonym());
+    let registry = serde_json::to_string(&registry).context("no JSON")?;
     let mut variables = Variables::from([("ledge_registry".to_owned(), registry)]);
     let hosts = hosts(config);
     ensure!(
