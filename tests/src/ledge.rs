@@ -82,6 +82,15 @@ impl Ledge {
         Self::launch(folder, store, None, &[]).await
     }
 
+    /// Starts the deployable component on the host that is like Spin, wherever others are started.
+    ///
+    /// # Errors
+    /// As `start`.
+    pub async fn start_spin(config: &Config) -> Result<Self> {
+        let (folder, store) = folder(config)?;
+        Self::spin(folder, store, ANY, &[], None).await
+    }
+
     /// Starts it at an address that its configuration may name.
     ///
     /// # Errors
