@@ -1,16 +1,18 @@
-//! The registry component composed with a provider of its own data plane: the
-//! border can be implemented outside this project's host.
+//! The registry component composed with the data plane over HTTP: the border is implemented outside
+//! this project's host.
+
+use std::collections::BTreeSet;
 
 use anyhow::{Context, Result};
 use wac_graph::types::Package;
 use wac_graph::{CompositionGraph, EncodeOptions, PackageId, plug};
 
-use crate::imports::{component, imports};
+use crate::imports::{component, imports, reviewed, unpatched};
 
 #[test]
 fn a_composed_component_needs_no_data_plane() -> Result<()> {
     let registry = component("LEDGE_COMPONENT_WASM", "ledge_registry.wasm")?;
-    let provider = component("LEDGE_STUB_WASM", "ledge_stub_provider.wasm")?;
+    let provider = component("LEDGE_BLOBS_HTTP_WASM", "ledge_blobs_http.wasm")?;
     let alone = imports("registry", &registry)?;
     for interface in ["ledge:edge/blobs@0.1.0", "ledge:edge/flights@0.1.0"] {
         assert!(alone.contains(interface), "{interface} is not in {alone:?}");
@@ -35,6 +37,20 @@ fn a_composed_component_needs_no_data_plane() -> Result<()> {
         "the composed component still imports {left:?}"
     );
     assert!(composed.contains("wasi:http/client@0.3.0"), "{composed:?}");
+    Ok(())
+}
+
+/// The list that a reviewer has read.
+const REVIEWED: &str = include_str!("../imports/blobs-http.txt");
+
+#[test]
+fn the_data_plane_imports_what_the_list_says() -> Result<()> {
+    let path = component("LEDGE_BLOBS_HTTP_WASM", "ledge_blobs_http.wasm")?;
+    let imports: BTreeSet<String> = imports("provider", &path)?
+        .iter()
+        .map(|import| unpatched(import).to_owned())
+        .collect();
+    assert_eq!(imports, reviewed(REVIEWED));
     Ok(())
 }
 

@@ -19,10 +19,7 @@ fn the_registry_component_imports_what_the_list_says() -> Result<()> {
     for import in &imports {
         println!("{import}");
     }
-    let entries = REVIEWED
-        .lines()
-        .filter(|line| !line.starts_with('#') && !line.is_empty());
-    let reviewed: BTreeSet<String> = entries.map(str::to_owned).collect();
+    let reviewed = reviewed(REVIEWED);
     let differences: Vec<_> = imports.symmetric_difference(&reviewed).collect();
     assert!(
         differences.is_empty(),
@@ -31,8 +28,15 @@ fn the_registry_component_imports_what_the_list_says() -> Result<()> {
     Ok(())
 }
 
+/// The interfaces that a list names.
+pub(crate) fn reviewed(list: &str) -> BTreeSet<String> {
+    let entries = list.lines();
+    let entries = entries.filter(|line| !line.starts_with('#') && !line.is_empty());
+    entries.map(str::to_owned).collect()
+}
+
 /// The patch version of WASI 0.2 changes with the compiler.
-fn unpatched(import: &str) -> &str {
+pub(crate) fn unpatched(import: &str) -> &str {
     import
         .find("@0.2.")
         .map_or(import, |at| &import[..at + "@0.2".len()])

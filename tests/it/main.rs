@@ -4,6 +4,7 @@ mod abandoned;
 mod ahead;
 mod answers;
 mod bad_input;
+mod blobs_http;
 mod bounded;
 mod clients;
 mod coalescing;

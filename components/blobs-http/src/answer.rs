@@ -78,6 +78,8 @@ pub(crate) fn selected(ranges: &[ByteRange], size: u64) -> Option<Option<Span>> 
 pub(crate) enum Way {
     Hit,
     Stored,
+    /// Somebody else stored it meanwhile.
+    Joined,
     Past,
 }
 
@@ -124,6 +126,7 @@ impl Way {
         match self {
             Self::Hit => "ledge; hit",
             Self::Stored => "ledge; fwd=miss; stored",
+            Self::Joined => "ledge; fwd=miss; collapsed",
             Self::Past => "ledge; fwd=miss",
         }
     }

@@ -20,6 +20,7 @@ wit_bindgen::generate!({
 
         world adapter {
             include ledge:edge/provider@0.1.0;
+            import wasi:clocks/monotonic-clock@0.3.0;
             export wasi:http/client@0.3.0;
         }
     ",

@@ -62,6 +62,7 @@ pub(crate) fn origin(error: &ErrorCode) -> Error {
 /// The kind of an error, without the text that a host may have put into it.
 fn kind(error: &ErrorCode) -> String {
     let text = format!("{error:?}");
+    let text = text.trim_start_matches("ErrorCode::");
     let end = text.find(['(', '{', ' ']).unwrap_or(text.len());
     text[..end].to_owned()
 }

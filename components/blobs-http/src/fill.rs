@@ -1,14 +1,15 @@
 //! `fill`: an object from the store, or else from its origin.
 
 use crate::answer::{self, Found, Way};
-use crate::bindings::exports::ledge::edge::blobs::{Error, Outcome, Served};
+use crate::bindings::exports::ledge::edge::blobs::{Descriptor, Error, Outcome, Served};
 use crate::bindings::wasi::http::types::Response;
 use crate::call::Fields;
-use crate::leases::{self, Claim, unique};
+use crate::leases::{Claim, unique};
 use crate::origin::{Origins, Shown};
 use crate::serve::{self, described, elsewhere, malformed, media_type, part_of};
 use crate::settings::Settings;
 use crate::transfer::{Client, Keep, Transfer};
+use crate::turn::{self, Turn};
 use crate::upload::Upload;
 use crate::wire::{self, Outgoing};
 use ledge_core::digest::Digest;
@@ -42,21 +43,8 @@ impl Wanted {
     /// # Errors
     /// As `wit/blobs.wit` says.
     pub(crate) async fn fill(self, origins: &Origins) -> Result<Served, Error> {
-        let stored = serve::get(
-            &self.settings,
-            &self.digest,
-            &self.ranges,
-            self.fields.clone(),
-        );
-        if let Some(stored) = stored.await? {
-            return Ok(Served {
-                response: stored.response,
-                what: stored.what,
-                outcome: Outcome::Hit,
-                shown: false,
-                origin: None,
-                origin_fields: Vec::new(),
-            });
+        if let Some(stored) = self.stored(Way::Hit).await? {
+            return Ok(found(stored, Outcome::Hit));
         }
         if let Some(range) = partial(&self.ranges)
             && let Some(served) = self.past(origins, range).await?
@@ -64,6 +52,12 @@ impl Wanted {
             return Ok(served);
         }
         self.whole(origins).await
+    }
+
+    /// What is stored by now.
+    pub(crate) async fn stored(&self, way: Way) -> Result<Option<serve::Served>, Error> {
+        let fields = self.fields.clone();
+        serve::get(&self.settings, &self.digest, &self.ranges, fields, way).await
     }
 
     /// A range of what is not stored goes past the store, at once and unverified: whoever asks so
@@ -84,7 +78,11 @@ impl Wanted {
     }
 
     async fn whole(&self, origins: &Origins) -> Result<Served, Error> {
-        let mut claim = leases::claim(&self.settings, &self.digest).await;
+        let mut claim = match turn::take(self).await? {
+            Turn::Mine(claim) => Some(claim),
+            Turn::Stored(stored) => return Ok(found(stored, Outcome::Followed)),
+            Turn::Theirs => None,
+        };
         let begun = origins
             .first(None, async |shown| {
                 let coming = self.look(shown)?;
@@ -248,11 +246,20 @@ const fn partial(ranges: &[ByteRange]) -> Option<ByteRange> {
     }
 }
 
+/// An answer with what is stored.
+fn found(stored: serve::Served, outcome: Outcome) -> Served {
+    Served {
+        response: stored.response,
+        what: stored.what,
+        outcome,
+        shown: false,
+        origin: None,
+        origin_fields: Vec::new(),
+    }
+}
+
 /// An answer with bytes that are not kept.
-const fn bypassed(
-    response: Response,
-    what: crate::bindings::exports::ledge::edge::blobs::Descriptor,
-) -> Served {
+const fn bypassed(response: Response, what: Descriptor) -> Served {
     Served {
         response,
         what,

@@ -41,6 +41,27 @@ pub(crate) async fn claim(settings: &Settings, digest: &Digest) -> Option<Claim>
     Some(claim)
 }
 
+/// Whether somebody else has the lease. Not as far as anybody can tell while its store fails.
+pub(crate) async fn is_held(settings: &Settings, digest: &Digest) -> bool {
+    let Some(label) = &settings.leases else {
+        return false;
+    };
+    let known = async {
+        let store = Store::open(label.clone()).await?;
+        store.get(key::storing(digest)).await
+    };
+    match known.await {
+        Ok(value) => {
+            let known = value.as_deref().and_then(Lease::decode);
+            known.is_some_and(|known| known.told(now()) == Told::Held)
+        }
+        Err(error) => {
+            log(&error);
+            false
+        }
+    }
+}
+
 /// Text like no other, for what is done now.
 pub(crate) fn unique() -> String {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);

@@ -5,7 +5,7 @@
 //! |---|---|
 //! | *pure*: values to decisions | `settings`, `platform`, `s3`, `server`, `place`, `call`, `answer`, `lease`, `hash` |
 //! | calls across the border | `wire`, `context`, `store`, `upload`, `client`, `origin`, `leases` |
-//! | the interface's functions | `serve` (stat, get, read), `fill` and `transfer`, `ingest`, `flights`, `pushed` |
+//! | the interface's functions | `serve` (stat, get, read), `fill`, `turn` and `transfer`, `ingest`, `flights`, `pushed` |
 //!
 //! What is stored leaves unread: the store's response goes through. What is missing passes through
 //! this component's memory once, in small pieces, to the client and to the store. Nothing here may
@@ -34,9 +34,11 @@ mod server;
 mod settings;
 mod store;
 mod transfer;
+mod turn;
 mod upload;
 mod wire;
 
+use answer::Way;
 use bindings::exports::ledge::edge::blobs::{
     Descriptor, Error, Field, Guest, Ingested, Keeping, Prefetched, Range, Served, Source,
 };
@@ -64,7 +66,8 @@ impl Guest for Component {
         fields: Vec<Field>,
     ) -> Result<Option<Response>, Error> {
         let digest = parsed(&digest)?;
-        let found = serve::get(&*settings().await?, &digest, &wanted(&ranges), fields).await?;
+        let settings = settings().await?;
+        let found = serve::get(&settings, &digest, &wanted(&ranges), fields, Way::Hit).await?;
         Ok(found.map(|served| served.response))
     }
 

@@ -35,13 +35,14 @@ pub(crate) async fn get(
     digest: &Digest,
     ranges: &[ByteRange],
     fields: Fields,
+    way: Way,
 ) -> Result<Option<Served>, Error> {
     if settings.redirect.is_some() {
         let Some(known) = absent_in_outage(store::head(settings, digest).await)? else {
             return Ok(None);
         };
         let part = part_of(ranges, known.size)?;
-        if let Some(response) = elsewhere(settings, digest, part, known.size, Way::Hit, &fields)? {
+        if let Some(response) = elsewhere(settings, digest, part, known.size, way, &fields)? {
             let what = described(digest, Some(known.size), known.media_type);
             return Ok(Some(Served { response, what }));
         }
@@ -63,7 +64,7 @@ pub(crate) async fn get(
         _ => return Err(unsatisfiable(settings, digest, found).await),
     };
     let what = described(digest, size, media_type(&reply));
-    let (status, fields) = answer::header(fields, Way::Hit, part, size);
+    let (status, fields) = answer::header(fields, way, part, size);
     let response = reply.body().into_response(status, &fields);
     let response = response.ok_or_else(malformed)?;
     Ok(Some(Served { response, what }))

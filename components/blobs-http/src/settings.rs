@@ -17,6 +17,10 @@ pub(crate) const DEFAULT_PART_BYTES: u64 = 8 << 20;
 /// How long a client may follow a redirect unless it is said, in seconds: it does so at once.
 pub(crate) const DEFAULT_REDIRECT_SECONDS: u32 = 300;
 
+/// How long an object is waited for that somebody else stores, unless it is said, in seconds:
+/// containerd waits half a minute for an answer's header, and an origin needs some of that.
+pub(crate) const DEFAULT_WAIT_SECONDS: u32 = 10;
+
 /// A bucket takes URLs for a week (AWS Signature Version 4, "Authenticating Requests: Using Query Parameters").
 const LONGEST_REDIRECT: u32 = 7 * 24 * 3600;
 
@@ -37,6 +41,8 @@ struct Written {
     redirect: Option<WrittenRedirect>,
     #[serde(default = "default_leases")]
     leases: String,
+    #[serde(default = "default_wait_seconds")]
+    wait_seconds: u32,
 }
 
 #[derive(Debug, Deserialize)]
@@ -107,6 +113,8 @@ pub(crate) struct Settings {
     pub(crate) redirect: Option<Redirect>,
     /// The label of the key-value store of leases.
     pub(crate) leases: Option<String>,
+    /// How long an object is waited for that somebody else stores, in seconds.
+    pub(crate) wait: u32,
 }
 
 /// Where objects are.
@@ -166,6 +174,10 @@ impl Settings {
             limits,
             redirect,
             leases: Some(written.leases).filter(|label| !label.is_empty()),
+            // Of a request's time the rest is for the object itself.
+            wait: written
+                .wait_seconds
+                .min(limits.seconds.map_or(u32::MAX, |most| most / 3)),
         })
     }
 }
@@ -216,6 +228,10 @@ fn default_leases() -> String {
 
 const fn default_part_bytes() -> u64 {
     DEFAULT_PART_BYTES
+}
+
+const fn default_wait_seconds() -> u32 {
+    DEFAULT_WAIT_SECONDS
 }
 
 const fn default_redirect_above() -> u64 {

@@ -29,7 +29,7 @@ fn everything_can_be_said() {
     let store = r#"{"kind":"s3","endpoint":"https://s3.example","region":"r","bucket":"b","addressing":"virtual-host","prefix":"p","part_bytes":6000000}"#;
     let settings = with(
         store,
-        r#","platform":"akamai-functions","limits":{"response_bytes":20000000,"request_seconds":60,"value_bytes":5000},"redirect":{"above_bytes":1000,"seconds":60},"leases":"volatile""#,
+        r#","platform":"akamai-functions","limits":{"response_bytes":20000000,"request_seconds":60,"value_bytes":5000},"redirect":{"above_bytes":1000,"seconds":60},"leases":"volatile","wait_seconds":15"#,
     )
     .expect("settings");
     assert_eq!(
@@ -46,6 +46,7 @@ fn everything_can_be_said() {
     };
     assert_eq!(settings.redirect, Some(redirect));
     assert_eq!(settings.leases.as_deref(), Some("volatile"));
+    assert_eq!(settings.wait, 15);
     let settings = with(
         r#"{"kind":"http","url":"http://nginx","commit":"move"}"#,
         "",
@@ -57,6 +58,14 @@ fn everything_can_be_said() {
 fn profiles_know_their_limits() {
     let settings = with(S3, r#","platform":"fermyon-cloud","redirect":{}"#).expect("settings");
     assert_eq!(settings.limits.response, Some(10_000_000));
+    assert_eq!(settings.wait, 10);
+    let settings = with(S3, r#","limits":{"request_seconds":21},"wait_seconds":15"#);
+    assert_eq!(
+        settings.expect("settings").wait,
+        7,
+        "a third of the request"
+    );
+    let settings = with(S3, r#","platform":"fermyon-cloud","redirect":{}"#).expect("settings");
     let redirect = Redirect {
         above: DEFAULT_REDIRECT_ABOVE,
         seconds: DEFAULT_REDIRECT_SECONDS,
@@ -71,7 +80,7 @@ fn refusals_name_the_remedy() {
         (
             S3,
             r#","redirects":{}"#,
-            "it is not readable: unknown field `redirects`, expected one of `store`, `platform`, `limits`, `redirect`, `leases` at line 1 column",
+            "it is not readable: unknown field `redirects`, expected one of `store`, `platform`, `limits`, `redirect`, `leases`, `wait_seconds` at line 1 column",
         ),
         (
             S3,
