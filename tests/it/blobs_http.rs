@@ -39,7 +39,8 @@ struct Site {
 struct Spin {
     process: Process,
     address: SocketAddr,
-    folder: TempDir,
+    // Removed when it has ended.
+    _folder: TempDir,
 }
 
 impl Site {
@@ -116,7 +117,7 @@ impl Spin {
         Ok(Self {
             process,
             address,
-            folder,
+            _folder: folder,
         })
     }
 
@@ -174,6 +175,11 @@ impl Spin {
 
     /// The manifest and all blobs, byte for byte.
     async fn pull(&self, image: &Image) -> Result<()> {
+        let pulled = self.fetch(image).await;
+        pulled.with_context(|| self.process.log().join("\n"))
+    }
+
+    async fn fetch(&self, image: &Image) -> Result<()> {
         is(&self.get(&manifest("v1")).fetch().await?, image.root())?;
         for object in &image.blobs {
             is(&self.get(&blob(&object.digest)).fetch().await?, object)?;

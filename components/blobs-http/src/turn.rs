@@ -7,7 +7,7 @@ use crate::bindings::exports::ledge::edge::blobs::Error;
 use crate::bindings::wasi::clocks::monotonic_clock::wait_for;
 use crate::fill::Wanted;
 use crate::leases::{self, Claim};
-use crate::serve::{self, Served};
+use crate::serve::Served;
 use std::time::Duration;
 
 /// How long is waited between two looks at a lease: at first what a small object takes, then as

@@ -181,7 +181,12 @@ pub(crate) fn understood(request: &Request) -> Option<Call> {
 /// Sends a request without a body.
 pub(crate) async fn send(call: &Call) -> Result<Reply, ErrorCode> {
     let ended = wit_future::new(|| Ok(None)).1;
-    let request = request(call, None, ended, HEADER)?;
+    let request = match call.verb {
+        Verb::Get | Verb::Head => request(call, None, ended, HEADER)?,
+        // Unless its length is said, the host sends an empty body in chunks. nginx takes no body
+        // with DELETE or MOVE, whatever is in it (status 415).
+        _ => request(&call.clone().with("content-length", "0"), None, ended, HEADER)?,
+    };
     Ok(Reply::new(client::send(request).await?))
 }
 

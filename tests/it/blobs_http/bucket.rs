@@ -12,7 +12,8 @@ use crate::site::{REPOSITORY, blob, is, manifest, noise};
 
 /// A layer that goes up in one request, and one of several parts.
 fn image(seed: u64) -> Result<Image> {
-    images::layered(seed, &[300_000, 2 * PART + 3_000_000])
+    // Half of a layer compresses well.
+    images::layered(seed, &[300_000, 5 * PART])
 }
 
 #[tokio::test]
@@ -114,13 +115,9 @@ async fn wrong_bytes_reach_nobody_whole_and_leave_nothing() -> Result<()> {
             site.origin.rule(rule.times(1));
             let answer = site.spin.get(&blob(&layer.digest)).fetch().await;
             assert!(answer.is_err(), "{act:?} of {} bytes", layer.bytes.len());
-            // Who comes next is answered when the last one has cleaned up, or past the store.
-            is(&site.spin.get(&blob(&layer.digest)).fetch().await?, layer)?;
+            assert!(!site.has(layer)?, "{act:?} of {} bytes", layer.bytes.len());
         }
-        is(&site.spin.get(&blob(&layer.digest)).fetch().await?, layer)?;
     }
-    site.origin
-        .rule(Rule::new("manifests/v1", Act::Tamper).times(1));
     site.spin.pull(&image).await?;
     assert_eq!(site.leftovers()?, Vec::<std::path::PathBuf>::new());
     Ok(())
@@ -162,14 +159,15 @@ async fn of_two_that_pull_at_once_one_asks_the_origin() -> Result<()> {
     let rule = Rule::new(&layer.digest, Act::Stall(1_000_000, gate.clone()));
     site.origin.rule(rule.times(1));
     let mut first = site.spin.get(&blob(&layer.digest)).send().await?;
-    first.at_least(500_000).await?;
+    let head = first.at_least(500_000).await?;
     let second = tokio::spawn(site.spin.get(&blob(&layer.digest)).fetch());
     // One look was the first one's; the second looks for what it may show, and again before it waits.
     while site.s3.count("GET", &key(layer)) < 3 {
         tokio::task::yield_now().await;
     }
     gate.release();
-    is(&first.rest().await?, layer)?;
+    let rest = first.rest().await?.body;
+    assert_eq!([head, rest].concat(), layer.bytes);
     let second = second.await??;
     is(&second, layer)?;
     assert_eq!(second.header("cache-status"), "ledge; fwd=miss; collapsed");
@@ -208,9 +206,10 @@ async fn redirects_of_an_origin_are_followed_and_credentials_stay() -> Result<()
         .rule(Rule::new(&layer.digest, Act::Redirect(site.origin.url(&elsewhere))).times(1));
     is(&site.spin.get(&blob(&layer.digest)).fetch().await?, layer)?;
     assert!(site.has(layer)?);
-    let circle = Rule::new(&image.blobs[1].digest, Act::Redirect(elsewhere));
-    site.origin.rule(circle);
-    let other = site.spin.get(&blob(&image.blobs[1].digest)).fetch().await?;
+    let other = &image.blobs[1].digest;
+    let circle = format!("/v2/{REPOSITORY}/blobs/{other}");
+    site.origin.rule(Rule::new(other, Act::Redirect(circle)));
+    let other = site.spin.get(&blob(other)).fetch().await?;
     assert_eq!(other.status, 502, "{}", other.text());
     Ok(())
 }

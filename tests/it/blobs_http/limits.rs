@@ -13,7 +13,7 @@ const MEMORY: usize = 32 << 20;
 
 #[tokio::test]
 async fn a_long_layer_takes_little_memory() -> Result<()> {
-    let image = images::layered(6100, &[96 << 20])?;
+    let image = images::layered(6100, &[192 << 20])?;
     let site = Site::with(&image, json!({}), &["--max-memory", &MEMORY.to_string()]).await?;
     site.spin.pull(&image).await?;
     site.spin.pull(&image).await?;
@@ -30,7 +30,7 @@ async fn a_long_layer_takes_little_memory() -> Result<()> {
 
 #[tokio::test]
 async fn clients_are_sent_to_the_bucket_for_what_is_long() -> Result<()> {
-    let image = images::layered(6101, &[100_000, PART + 2_000_000])?;
+    let image = images::layered(6101, &[100_000, 3 * PART])?;
     let settings = json!({
         "redirect": { "above_bytes": 1_000_000 },
         "limits": { "response_bytes": 4_000_000, "request_seconds": 30 },
