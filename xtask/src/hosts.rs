@@ -43,7 +43,7 @@ pub(crate) fn compare(workspace: &Workspace, selection: &Selection) -> Result<()
         cargo
             .env("LEDGE_HOST", host)
             .env("PATH", test::path()?)
-            .args(["--no-fail-fast", "--test", "it", "--"])
+            .args(["--no-fail-fast", "--test", "end_to_end", "--"])
             .args(&wanted)
             .args(&selection.arguments);
         let (_, summary) = test::watch(&mut cargo, &mut io::stdout(), &mut io::stderr())?;
