@@ -55,7 +55,7 @@ fn texts(value: &Value) -> Result<Vec<String>> {
 
 /// The variable that a text is nothing but.
 fn variable(text: &str) -> Option<&str> {
-    Some(text.strip_prefix("{{ ")?.strip_suffix(" }}")?)
+    text.strip_prefix("{{ ")?.strip_suffix(" }}")
 }
 
 #[test]
