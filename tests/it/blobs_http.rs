@@ -14,10 +14,10 @@ use std::process::Command;
 use anyhow::{Context as _, Result, ensure};
 use ledge_tests::http::{self, Request};
 use ledge_tests::images::{Image, Object};
-use ledge_tests::ledge;
 use ledge_tests::origin::Origin;
 use ledge_tests::process::Process;
 use ledge_tests::s3::{BUCKET, KEY, S3, SECRET};
+use ledge_tests::spin;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
@@ -143,9 +143,8 @@ impl Spin {
         }
         let file = folder.join("variables.json");
         fs::write(&file, variables.to_string())?;
-        let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let top = here.parent().context("the tests' folder has a parent")?;
-        let mut command = Command::new(host()?);
+        let top = spin::top()?;
+        let mut command = Command::new(spin::host()?);
         command
             .args(["up", "--listen", "127.0.0.1:0", "--from"])
             .arg(top.join("spin.toml"))
@@ -201,21 +200,17 @@ impl Spin {
     }
 }
 
-/// The host's program, which is built beside `ledge`.
-fn host() -> Result<PathBuf> {
-    if let Some(path) = std::env::var_os("LEDGE_SPIN_HOST") {
+/// The deployable component, compiled for the host: as `cargo xtask test` has it, or once for all
+/// tests.
+async fn compiled() -> Result<PathBuf> {
+    static COMPILED: OnceCell<(TempDir, PathBuf)> = OnceCell::const_new();
+    if let Some(path) = std::env::var_os("LEDGE_SPIN_COMPILED") {
         return Ok(path.into());
     }
-    Ok(ledge::binary()?.with_file_name("ledge-spin-host"))
-}
-
-/// The deployable component, compiled for the host: once for all tests.
-async fn compiled() -> Result<&'static Path> {
-    static COMPILED: OnceCell<(TempDir, PathBuf)> = OnceCell::const_new();
     let compile = async || {
         let folder = tempfile::Builder::new().prefix("ledge-spin-").tempdir()?;
         let file = folder.path().join("ledge.cwasm");
-        let mut command = Command::new(host()?);
+        let mut command = Command::new(spin::host()?);
         command
             .arg("compile")
             .arg(component("LEDGE_SPIN_WASM", "ledge_spin.wasm")?);
@@ -228,5 +223,5 @@ async fn compiled() -> Result<&'static Path> {
         anyhow::Ok((folder, file))
     };
     let (_, file) = COMPILED.get_or_try_init(compile).await?;
-    Ok(file)
+    Ok(file.clone())
 }

@@ -4,13 +4,20 @@
 //! has got the right ones, and the work is done when the response is, because some platforms stop
 //! an instance then.
 
+use crate::bindings::wasi::clocks::monotonic_clock::wait_for;
 use crate::hash::Hasher;
 use crate::leases::Claim;
 use crate::upload::Upload;
 use crate::wire::{Body, Outgoing};
+use futures::future::{Either, select};
 use futures::join;
 use ledge_core::digest::Digest;
 use ledge_core::range::Span;
+use std::pin::pin;
+
+/// How long the store may take no byte, in nanoseconds: a client that gets none meanwhile still
+/// waits (clients give up after half a minute and more), and a bucket that closes a part needs seconds.
+const STALL: u64 = 20_000_000_000;
 
 /// One transfer.
 pub(crate) struct Transfer {
@@ -153,11 +160,13 @@ impl Keep {
     /// False if the store does not take it.
     async fn write(&mut self, piece: &[u8]) -> bool {
         self.claim.renew().await;
-        let written = self.upload.write(piece).await;
-        if let Err(error) = &written {
-            eprintln!("an object is not kept: {error}");
+        let (write, late) = (pin!(self.upload.write(piece)), pin!(wait_for(STALL)));
+        match select(write, late).await {
+            Either::Left((Ok(()), _)) => return true,
+            Either::Left((Err(error), _)) => eprintln!("an object is not kept: {error}"),
+            Either::Right(_) => eprintln!("an object is not kept: the store takes no more of it"),
         }
-        written.is_ok()
+        false
     }
 
     async fn commit(mut self, last: &[u8]) -> bool {

@@ -21,6 +21,10 @@ const HEADER: Duration = Duration::from_secs(10);
 /// A bucket puts the parts of a large object together before it answers.
 const COMPLETION: Duration = Duration::from_secs(60);
 
+/// As long as its body is taken, an upload may last: as long as Spin waits of itself. A slow client
+/// slows it down, and hosts count an answer's wait from the request's start.
+const UPLOAD: Duration = Duration::from_secs(600);
+
 /// How many bytes are taken at once. Each transfer holds a few of these: more makes no transfer
 /// faster, and a hundred of them must fit beside each other.
 pub(crate) const PIECE: usize = 128 << 10;
@@ -185,7 +189,12 @@ pub(crate) async fn send(call: &Call) -> Result<Reply, ErrorCode> {
         Verb::Get | Verb::Head => request(call, None, ended, HEADER)?,
         // Unless its length is said, the host sends an empty body in chunks. nginx takes no body
         // with DELETE or MOVE, whatever is in it (status 415).
-        _ => request(&call.clone().with("content-length", "0"), None, ended, HEADER)?,
+        _ => request(
+            &call.clone().with("content-length", "0"),
+            None,
+            ended,
+            HEADER,
+        )?,
     };
     Ok(Reply::new(client::send(request).await?))
 }
@@ -201,7 +210,7 @@ pub(crate) async fn send_with(call: &Call, body: String) -> Result<Reply, ErrorC
 
 /// Begins a request with a body of `length` bytes.
 pub(crate) fn put(call: &Call, length: u64) -> Result<(Outgoing, Awaited), ErrorCode> {
-    open(call, length, COMPLETION)
+    open(call, length, UPLOAD)
 }
 
 /// The answer to what was sent.
