@@ -72,7 +72,7 @@ const ROOMS: [(&str, &[&str]); 23] = [
 ];
 
 /// What the host may know of `ledge-core`: nothing of tags, manifests or routes.
-const FOR_THE_HOST: [&str; 3] = ["config", "digest", "range"];
+const FOR_THE_HOST: [&str; 4] = ["config", "digest", "hash", "range"];
 
 /// Live with the host and are none of it: a client of a mirror, which knows what every client knows, and the
 /// operator's commands, which know what the registry component keeps.

@@ -3,13 +3,13 @@
 use crate::answer::Found;
 use crate::bindings::exports::ledge::edge::blobs::{Error, Ingested};
 use crate::fault;
-use crate::hash;
 use crate::leases::unique;
 use crate::origin::{Origins, Shown};
 use crate::serve::{described, media_type, stat};
 use crate::settings::Settings;
 use crate::upload::Upload;
 use ledge_core::digest::{Algorithm, Digest};
+use ledge_core::hash;
 use std::rc::Rc;
 
 /// What is wanted, if that is known.

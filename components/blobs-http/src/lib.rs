@@ -3,7 +3,7 @@
 //!
 //! | part | modules |
 //! |---|---|
-//! | *pure*: values to decisions | `settings`, `platform`, `s3`, `server`, `place`, `call`, `answer`, `lease`, `hash` |
+//! | *pure*: values to decisions | `settings`, `platform`, `s3`, `server`, `place`, `call`, `answer`, `lease` |
 //! | calls across the border | `wire`, `context`, `store`, `upload`, `client`, `origin`, `leases` |
 //! | the interface's functions | `serve` (stat, get, read), `fill`, `turn` and `transfer`, `ingest`, `flights`, `pushed` |
 //!
@@ -19,7 +19,6 @@ mod context;
 mod fault;
 mod fill;
 mod flights;
-mod hash;
 mod ingest;
 mod lease;
 mod leases;

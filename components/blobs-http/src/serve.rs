@@ -6,12 +6,12 @@ use crate::bindings::wasi::http::types::Response;
 use crate::call::{Fields, value};
 use crate::context::moment;
 use crate::fault::StoreError;
-use crate::hash;
 use crate::place;
 use crate::settings::{Settings, Store};
 use crate::store::{self, Known};
 use crate::wire::{self, Reply};
 use ledge_core::digest::Digest;
+use ledge_core::hash;
 use ledge_core::range::{ByteRange, Span};
 
 /// An answer with a stored object, and what is known of that.

@@ -5,13 +5,13 @@
 //! an instance then.
 
 use crate::bindings::wasi::clocks::monotonic_clock::wait_for;
-use crate::hash::Hasher;
 use crate::leases::Claim;
 use crate::upload::Upload;
 use crate::wire::{Body, Outgoing};
 use futures::future::{Either, select};
 use futures::join;
 use ledge_core::digest::Digest;
+use ledge_core::hash::Hasher;
 use ledge_core::range::Span;
 use std::pin::pin;
 
@@ -88,7 +88,7 @@ impl Transfer {
                 break;
             }
         }
-        if self.size.is_some_and(|size| size != total) || hasher.finish() != self.digest {
+        if self.size.is_some_and(|size| size != total) || hasher.digest() != self.digest {
             eprintln!("the origin's bytes are not those of {}", self.digest);
             return None;
         }

@@ -20,6 +20,7 @@ pub mod error;
 pub mod fact;
 pub mod freshness;
 mod glob;
+pub mod hash;
 pub mod health;
 pub mod image;
 pub mod key;

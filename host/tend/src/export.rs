@@ -12,12 +12,12 @@ use serde::{Deserialize, Serialize};
 use crate::error::TendError;
 use crate::event::{Event, Watch};
 use crate::fingerprint::Fingerprint;
-use crate::hash::Hash;
 use crate::images::Found;
 use crate::layout::{Described, Index, LayoutWriter, MAX_INDEX};
 use crate::list::Row;
 use crate::select::Selector;
 use crate::tend::Tend;
+use ledge_core::hash::Hasher;
 
 /// What is exported.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -190,7 +190,7 @@ impl Sums {
 struct Verified<'a> {
     stored: &'a Stored,
     at: u64,
-    hash: Hash,
+    hash: Hasher,
 }
 
 impl<'a> Verified<'a> {
@@ -198,12 +198,12 @@ impl<'a> Verified<'a> {
         Self {
             stored,
             at: 0,
-            hash: Hash::new(stored.digest().algorithm()),
+            hash: Hasher::new(stored.digest().algorithm()),
         }
     }
 
     fn ends_right(self) -> bool {
-        self.hash.finish() == *self.stored.digest()
+        self.hash.digest() == *self.stored.digest()
     }
 }
 

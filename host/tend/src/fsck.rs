@@ -12,9 +12,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::TendError;
 use crate::event::{Event, Watch};
-use crate::hash::Hash;
 use crate::pace::Pace;
 use crate::tend::Tend;
+use ledge_core::hash::Hasher;
 
 /// How many bytes are read a second unless it is said, 100 MiB: half of what a hard disk reads, a twentieth of what
 /// a solid state disk does, a quarter of a core for the hash.
@@ -181,11 +181,11 @@ impl Run<'_, '_> {
 
     /// The digest of the bytes; none if they cannot be read.
     fn hash(&mut self, stored: &Stored) -> Result<Option<Digest>, TendError> {
-        let mut hash = Hash::new(stored.digest().algorithm());
+        let mut hash = Hasher::new(stored.digest().algorithm());
         let mut at = 0;
         loop {
             let read = match stored.read_at(&mut self.buffer, at) {
-                Ok(0) => return Ok(Some(hash.finish())),
+                Ok(0) => return Ok(Some(hash.digest())),
                 Ok(read) => read,
                 Err(error) => {
                     tracing::warn!(digest = %stored.digest(), %error, "an object cannot be read");

@@ -13,12 +13,12 @@ use ledge_store::{Class, Keeping, Room, StoreError};
 use serde::{Deserialize, Serialize};
 
 use crate::error::TendError;
-use crate::hash::Hash;
 use crate::layout::{
     Archive, INDEX, Index, LayoutError, MARKER, MAX_INDEX, MAX_MARKER, Member, check_marker, whole,
 };
 use crate::restore::{Restored, wanted};
 use crate::tend::Tend;
+use ledge_core::hash::Hasher;
 
 /// How many bytes are read at once.
 const BLOCK: usize = 1 << 20;
@@ -134,11 +134,11 @@ impl Run<'_> {
 
     fn blob(&mut self, digest: &Digest, size: u64, from: &mut dyn Read) -> Result<(), TendError> {
         let store = self.tend.store();
-        let mut hash = Hash::new(digest.algorithm());
+        let mut hash = Hasher::new(digest.algorithm());
         let is_there = store.size(digest)? == Some(size);
         if is_there {
             self.copy(size, from, &mut hash, |_, _| Ok(()))?;
-            is_right(digest, hash)?;
+            is_right(digest, &hash)?;
             self.report.present += u64::from(!self.new.contains_key(digest));
             return Ok(());
         }
@@ -158,7 +158,7 @@ impl Run<'_> {
             }
             partial.write_at(bytes, at)
         })?;
-        is_right(digest, hash)?;
+        is_right(digest, &hash)?;
         let is_manifest = Manifest::parse(&head).is_ok_and(|read| !read.children.is_empty());
         let keeping = if is_manifest {
             MANIFESTS
@@ -175,7 +175,7 @@ impl Run<'_> {
         &mut self,
         size: u64,
         from: &mut dyn Read,
-        hash: &mut Hash,
+        hash: &mut Hasher,
         mut take: impl FnMut(&[u8], u64) -> Result<(), StoreError>,
     ) -> Result<(), TendError> {
         let mut at = 0;
@@ -212,8 +212,8 @@ impl Run<'_> {
     }
 }
 
-fn is_right(digest: &Digest, hash: Hash) -> Result<(), TendError> {
-    if hash.finish() == *digest {
+fn is_right(digest: &Digest, hash: &Hasher) -> Result<(), TendError> {
+    if hash.digest() == *digest {
         Ok(())
     } else {
         Err(TendError::Damaged(digest.to_string()))

@@ -14,7 +14,6 @@ mod export;
 mod fingerprint;
 mod fsck;
 mod gc;
-mod hash;
 mod images;
 mod import;
 mod layout;

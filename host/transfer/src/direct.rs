@@ -6,10 +6,10 @@ use std::io;
 use bytes::Bytes;
 use ledge_core::digest::Digest;
 
-use crate::hash::Hasher;
 use crate::stream::OriginStream;
 use crate::transfer::HELD_BACK;
 use crate::turns::Turn;
+use ledge_core::hash::Hasher;
 
 /// The rest of an object, or of a range of it.
 pub(crate) struct Direct {

@@ -5,9 +5,9 @@ use ledge_store::{Keeping, Object, Partial, StoreError};
 use tokio::task::spawn_blocking;
 
 use crate::error::FillError;
-use crate::hash::Hasher;
 use crate::transfers::Inner;
 use crate::writer::take_up;
+use ledge_core::hash::Hasher;
 
 /// What an earlier transfer left, as far as it is right.
 pub(crate) struct Left {

@@ -7,11 +7,11 @@ use ledge_core::digest::{Algorithm, Digest};
 use ledge_store::{Keeping, Object, StoreError};
 
 use crate::error::FillError;
-use crate::hash::Hasher;
 use crate::source::Source;
 use crate::stream::OriginStream;
 use crate::supply::{NEARBY, Portion, Supply};
 use crate::transfers::{Ingested, Transfers, Want};
+use ledge_core::hash::Hasher;
 
 impl Transfers {
     /// Fetches at most `max` bytes, verifies them against `want` (or learns their

@@ -30,7 +30,6 @@ mod ending;
 mod error;
 mod follow;
 mod ground;
-mod hash;
 mod ingest;
 mod multipart;
 mod nearby;

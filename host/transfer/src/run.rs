@@ -13,7 +13,6 @@ use crate::courier::{Load, fill_gaps};
 use crate::crew::{Crew, Done, End, Pass, Written};
 use crate::ending::Ending;
 use crate::error::FillError;
-use crate::hash::Hasher;
 use crate::source::Source;
 use crate::stream::OriginStream;
 use crate::supply::Supply;
@@ -21,6 +20,7 @@ use crate::transfer::{Rest, Stage, Transfer};
 use crate::transfers::{Inner, Want};
 use crate::turns::{Spare, Waiting};
 use crate::writer::Unwritten;
+use ledge_core::hash::Hasher;
 
 /// How many fill gaps at a time where the object comes in pieces: while one waits for
 /// its next piece's header, the other keeps the link busy.

@@ -12,7 +12,6 @@ use crate::courier::Load;
 use crate::crew::{Crew, Pass};
 use crate::error::FillError;
 use crate::ground::{Left, Site};
-use crate::hash::Hasher;
 use crate::opened::Opened;
 use crate::plan::{Plan, piece_end};
 use crate::reply::accepts_ranges;
@@ -23,6 +22,7 @@ use crate::transfer::{Head, Stage};
 use crate::transfers::RETRY_AFTER;
 use crate::turns::Turn;
 use crate::writer::{QUEUE, Writer};
+use ledge_core::hash::Hasher;
 
 /// The first answer, and what follows from it.
 struct Start {

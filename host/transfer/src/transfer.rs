@@ -11,12 +11,12 @@ use tokio::sync::{Notify, mpsc, watch};
 
 use crate::counts::Counters;
 use crate::error::FillError;
-use crate::hash::Hasher;
 use crate::plan::{ClaimId, Plan};
 use crate::source::Question;
 use crate::stream::OriginStream;
 use crate::supply::Supply;
 use crate::turns::{Turn, Turns};
+use ledge_core::hash::Hasher;
 
 /// How many of an object's last bytes wait until its digest is right, so that
 /// no client can take a wrong object for a whole one. One would do; a block

@@ -13,8 +13,8 @@ use rangemap::RangeSet;
 use tokio::sync::mpsc;
 
 use crate::error::FillError;
-use crate::hash::Hasher;
 use crate::transfer::{Stage, Transfer};
+use ledge_core::hash::Hasher;
 
 /// How many of the origin's frames may wait for the disk. Frames are some tens of
 /// KiB, so this bounds a transfer's memory to about a MiB.

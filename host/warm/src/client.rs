@@ -12,11 +12,11 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::{Client as Pooled, Error as PooledError};
 use hyper_util::rt::TokioExecutor;
 use ledge_core::digest::{Algorithm, Digest};
+use ledge_core::hash;
 use ledge_core::manifest::MAX_MANIFEST;
 use ledge_core::media_type::ACCEPT_MANIFESTS;
 use ledge_core::reference::Reference;
 use rustls::{ClientConfig, RootCertStore};
-use sha2::{Digest as _, Sha256, Sha512};
 
 use crate::contents::Blob;
 use crate::failure::{Failure, Refusal};
@@ -93,7 +93,7 @@ impl Client {
         let algorithm = expected
             .as_ref()
             .map_or(Algorithm::Sha256, Digest::algorithm);
-        let found = digest_of(algorithm, &bytes);
+        let found = hash::digest(algorithm, &bytes);
         if expected.is_some_and(|expected| expected != found) {
             return Err(Failure::WrongDigest { asked, found });
         }
@@ -274,13 +274,6 @@ fn said_digest(headers: &HeaderMap) -> Option<Digest> {
 
 fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name)?.to_str().ok()
-}
-
-fn digest_of(algorithm: Algorithm, bytes: &[u8]) -> Digest {
-    match algorithm {
-        Algorithm::Sha256 => Digest::from_sha256(&Sha256::digest(bytes).into()),
-        Algorithm::Sha512 => Digest::from_sha512(&Sha512::digest(bytes).into()),
-    }
 }
 
 fn silent(asked: &str, bound: Duration) -> Failure {

@@ -4,8 +4,8 @@ use std::fs;
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
+use ledge_tests::digest;
 use ledge_tests::ledge;
-use sha2::{Digest as _, Sha256};
 use wasmparser::{Parser, Payload};
 
 use crate::imports::component;
@@ -16,12 +16,15 @@ fn the_registry_inside_is_the_one_of_the_binary() -> Result<()> {
     let registry = fs::read(component("LEDGE_COMPONENT_WASM", "ledge_registry.wasm")?)?;
     let inside = components(&deployable)?;
     assert_eq!(inside.len(), 2, "the registry and its data plane");
-    let sums: Vec<_> = inside.iter().map(|component| hex(component)).collect();
-    println!("deployable: {}", hex(&deployable));
-    println!("inside: {sums:?}; the registry: {}", hex(&registry));
+    let sums: Vec<_> = inside
+        .iter()
+        .map(|component| digest::of(component))
+        .collect();
+    println!("deployable: {}", digest::of(&deployable));
+    println!("inside: {sums:?}; the registry: {}", digest::of(&registry));
     let found = inside
         .iter()
-        .find(|component| hex(component) == hex(&registry))
+        .find(|component| digest::of(component) == digest::of(&registry))
         .context("none of the components inside is the registry")?;
 
     // The binary has the same file in it as the runtime loads it, so what the precompiler makes of the
@@ -66,10 +69,6 @@ fn components(wasm: &[u8]) -> Result<Vec<&[u8]>> {
         }
     }
     Ok(found)
-}
-
-fn hex(bytes: &[u8]) -> String {
-    format!("{:x}", Sha256::digest(bytes))
 }
 
 /// Whether `needle` is somewhere in `bytes`.
