@@ -19,23 +19,15 @@ use crate::spin::{HOST, Hosted};
 use crate::summary::Summary;
 use crate::workspace::Workspace;
 
-/// The components that only tests run, and the variables that name their files.
-const COMPONENTS: [(&str, &str); 2] = [
-    // Shows that `ledge:edge` can be implemented outside our host.
-    ("ledge-stub-provider", "LEDGE_STUB_WASM"),
-    // Shows that the host stays within its bounds.
-    ("ledge-hostile-guest", "LEDGE_HOSTILE_WASM"),
-];
+/// The component that only tests run, and the variable that names its file: it shows that the host stays
+/// within its bounds.
+const HOSTILE: (&str, &str) = ("ledge-hostile-guest", "LEDGE_HOSTILE_WASM");
 
 pub(crate) fn test(workspace: &Workspace, selection: &Selection) -> Result<()> {
     clients::for_tests(workspace, &clients::ALL)?;
     let built = build::build(workspace, &[HOST])?;
-    let mut components = Vec::new();
-    for (package, variable) in COMPONENTS {
-        let file = component::build(workspace, built.toolchain, package)?;
-        components.push((variable, file));
-    }
-
+    let (package, variable) = HOSTILE;
+    let hostile = component::build(workspace, built.toolchain, package)?;
     let hosted = Hosted::new(workspace, &built)?;
 
     let step = Step::begin("testing");
@@ -44,7 +36,7 @@ pub(crate) fn test(workspace: &Workspace, selection: &Selection) -> Result<()> {
     hosted.tell(&mut cargo);
     cargo
         .arg("--no-fail-fast")
-        .envs(components)
+        .env(variable, hostile)
         .env("PATH", path()?)
         .args(&selection.filter)
         .arg("--")
