@@ -4,11 +4,11 @@ use crate::ask::{Ask, REPEAT_SECONDS};
 use crate::bindings::ledge::edge::blobs::{self, Outcome, Served, Source};
 use crate::bindings::ledge::edge::flights::{Role, join};
 use crate::bindings::wasi::http::types::Response;
-use crate::failure::{Failure, of_blobs};
+use crate::failure::Failure;
 use crate::fetch::{self, Head, descriptor};
 use crate::respond::header_only;
 use crate::way::Way;
-use crate::{absences, flight, grants};
+use crate::{absences, flight, grants, stored};
 use ledge_core::digest::Digest;
 use ledge_core::error::{ApiError, ErrorKind};
 use ledge_core::key;
@@ -120,8 +120,7 @@ async fn shown(ask: &Ask<'_>, digest: &Digest, size: Option<u64>) {
 async fn get(ask: &Ask<'_>, digest: &Digest, repeat: u64) -> Result<Option<Response>, Failure> {
     let mut fields = ask.fields(digest, MEDIA_TYPE);
     ask.let_repeat(&mut fields, repeat);
-    let found = blobs::get(digest.to_string(), ask.wish.ranges(digest), fields).await;
-    found.map_err(|error| of_blobs(ask.upstream.name(), error, ErrorKind::BlobUnknown))
+    stored::answer(ask, digest, fields, ErrorKind::BlobUnknown).await
 }
 
 async fn fill(ask: &Ask<'_>, digest: &Digest) -> Result<Served, Failure> {

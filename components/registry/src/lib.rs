@@ -33,6 +33,7 @@ mod records;
 mod referrers;
 mod renew;
 mod respond;
+mod stored;
 mod tag;
 mod tags;
 mod token;

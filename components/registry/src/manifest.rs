@@ -1,12 +1,11 @@
 //! A manifest by digest: OCI distribution specification 1.1, "Pulling manifests".
 
 use crate::ask::{Ask, REPEAT_SECONDS};
-use crate::bindings::ledge::edge::blobs;
 use crate::bindings::wasi::http::types::Response;
-use crate::failure::{Failure, of_blobs};
+use crate::failure::Failure;
 use crate::respond::header_only;
 use crate::way::Way;
-use crate::{absences, fetch, flight, grants, prefetch};
+use crate::{absences, fetch, flight, grants, prefetch, stored};
 use ledge_core::digest::Digest;
 use ledge_core::error::{ApiError, ErrorKind};
 use ledge_core::key;
@@ -70,20 +69,13 @@ async fn granted(ask: &Ask<'_>, digest: &Digest, way: Way) -> Result<Option<Resp
     if way == Way::Known {
         ask.let_repeat(&mut fields, REPEAT_SECONDS);
     }
-    match blobs::get(digest.to_string(), ask.wish.ranges(digest), fields).await {
-        Ok(Some(response)) => Ok(Some(response)),
-        Ok(None) if ask.wish.head && grant.ground == Ground::Shown => {
-            let mut fields = ask.fields(digest, media_type.as_str());
-            fields.push(way.field());
-            Ok(Some(header_only(fields, grant.size)?))
-        }
-        Ok(None) => Ok(None),
-        Err(error) => Err(of_blobs(
-            ask.upstream.name(),
-            error,
-            ErrorKind::ManifestUnknown,
-        )),
+    let found = stored::answer(ask, digest, fields, ErrorKind::ManifestUnknown).await?;
+    if found.is_none() && ask.wish.head && grant.ground == Ground::Shown {
+        let mut fields = ask.fields(digest, media_type.as_str());
+        fields.push(way.field());
+        return Ok(Some(header_only(fields, grant.size)?));
     }
+    Ok(found)
 }
 
 /// Gets the right to show the manifest, and its bytes where they are wanted.

@@ -4,16 +4,15 @@
 //! happens in a flight, so that the origin is asked once however many want the tag.
 
 use crate::ask::{Ask, field};
-use crate::bindings::ledge::edge::blobs;
 use crate::bindings::wasi::http::types::Response;
 use crate::context::now;
-use crate::failure::{Failure, is_outage, of_blobs, refused};
+use crate::failure::{Failure, is_outage, refused};
 use crate::fetch::{self, Head};
 use crate::flight::Part;
 use crate::records::{self, Label};
 use crate::respond::header_only;
 use crate::way::Way;
-use crate::{absences, behind, endpoints, flight, grants, prefetch};
+use crate::{absences, behind, endpoints, flight, grants, prefetch, stored};
 use ledge_core::digest::Digest;
 use ledge_core::error::{ApiError, ErrorKind};
 use ledge_core::freshness::{Asked, Freshness, Lifetime, freshness, postponed};
@@ -151,21 +150,13 @@ async fn show(
     let mut fields = common();
     fields.extend(way.told());
     ask.let_repeat(&mut fields, repeat);
-    let ranges = ask.wish.ranges(&record.digest);
-    match blobs::get(record.digest.to_string(), ranges, fields).await {
-        Ok(Some(response)) => Ok(Some(response)),
-        Ok(None) if serves_head(ask, &record.digest).await => {
-            let mut fields = common();
-            fields.push(way.field());
-            Ok(Some(header_only(fields, Some(record.size))?))
-        }
-        Ok(None) => Ok(None),
-        Err(error) => Err(of_blobs(
-            ask.upstream.name(),
-            error,
-            ErrorKind::ManifestUnknown,
-        )),
+    let found = stored::answer(ask, &record.digest, fields, ErrorKind::ManifestUnknown).await?;
+    if found.is_none() && serves_head(ask, &record.digest).await {
+        let mut fields = common();
+        fields.push(way.field());
+        return Ok(Some(header_only(fields, Some(record.size))?));
     }
+    Ok(found)
 }
 
 /// Whether a HEAD is answered with a digest whose bytes are not here: not if the origin said a

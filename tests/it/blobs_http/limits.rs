@@ -54,6 +54,18 @@ async fn clients_are_sent_to_the_bucket_for_what_is_long() -> Result<()> {
     // What a response can have is sent from here, also of what is long.
     let part = site.spin.range(long, "bytes=10-19").fetch().await?;
     assert_eq!((part.status, &part.body), (206, &long.bytes.slice(10..20)));
+    // A HEAD is answered here, whatever is long: a URL that is signed for GET takes none.
+    site.s3.forget();
+    for object in [small, long] {
+        let known = site.spin.head(&blob(&object.digest)).fetch().await?;
+        let length = object.bytes.len().to_string();
+        assert_eq!(
+            (known.status, known.header("content-length")),
+            (200, &*length)
+        );
+        assert_eq!(known.header("cache-status"), "ledge; hit");
+    }
+    assert_eq!(site.s3.count("GET", ""), 0, "{:?}", site.s3.seen());
     Ok(())
 }
 
