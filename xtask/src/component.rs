@@ -18,8 +18,8 @@ pub(crate) const REGISTRY: &str = "ledge-registry";
 /// The data plane where Ledge's own host does not run.
 pub(crate) const BLOBS: &str = "ledge-blobs-http";
 
-/// What a component's code may use beside WebAssembly's core: the one that hashes every byte does it three times as
-/// fast with vectors, and every host that it is for has them.
+/// What a component's code may use beside WebAssembly's core: the library that hashes every byte has code for
+/// vectors, and every host that it is for has them. What they are worth was not measured.
 const FEATURES: [(&str, &str); 1] = [(BLOBS, "-Ctarget-feature=+simd128")];
 
 /// Separates flags in `CARGO_ENCODED_RUSTFLAGS`, so that a path may have spaces (cargo's reference, "Environment
