@@ -1,7 +1,8 @@
 //! What a server's answer to a GET says of an object, and the header that a client gets.
 
 use crate::call::{Fields, number, value};
-use ledge_core::range::{ByteRange, Selection, Span, select};
+use crate::sent::Sent;
+use ledge_core::range::{ByteRange, Span};
 
 /// What the host repeats and takes off where it can (`wit/world.wit`). There is none here.
 const FOR_THE_HOST: &str = "surrogate-control";
@@ -55,24 +56,6 @@ fn digits(text: &str) -> Option<u64> {
     is_number.then(|| text.parse().ok()).flatten()
 }
 
-/// The range to ask a server for. Of several it is asked for the whole: buckets answer no more
-/// than one, and who asks for several takes the whole too (`wit/blobs.wit`).
-pub(crate) const fn asked(ranges: &[ByteRange]) -> Option<ByteRange> {
-    match ranges {
-        [one] => Some(*one),
-        _ => None,
-    }
-}
-
-/// What of an object of `size` bytes is sent to somebody who wants `ranges`; `None` if nothing of
-/// it can be.
-pub(crate) fn selected(ranges: &[ByteRange], size: u64) -> Option<Option<Span>> {
-    Some(match select(ranges, size)? {
-        Selection::One(span) if ranges.len() == 1 => Some(span),
-        _ => None,
-    })
-}
-
 /// How an answer came to be, for `Cache-Status` (RFC 9211).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Way {
@@ -87,7 +70,7 @@ pub(crate) enum Way {
 pub(crate) fn header(
     mut fields: Fields,
     way: Way,
-    part: Option<Span>,
+    sent: &Sent,
     size: Option<u64>,
 ) -> (u16, Fields) {
     fields.retain(|(name, _)| name != FOR_THE_HOST);
@@ -95,13 +78,18 @@ pub(crate) fn header(
     if value(&fields, "cache-status").is_none() {
         fields.push(field("cache-status", way.text()));
     }
-    let length = part.map(Span::len).or(size);
-    if let Some(length) = length {
+    if let Some(length) = sent.length(size) {
         fields.push(field("content-length", &length.to_string()));
     }
-    match (part, size) {
-        (Some(span), Some(size)) => {
+    match (sent, size) {
+        (Sent::Part(span), Some(size)) => {
             fields.push(field("content-range", &span.content_range(size)));
+            (206, fields)
+        }
+        (Sent::Parts(parts, _), _) => {
+            // The object's type is in the parts (RFC 9110, section 15.3.7.2).
+            fields.retain(|(name, _)| name != "content-type");
+            fields.push(field("content-type", &parts.content_type()));
             (206, fields)
         }
         _ => (200, fields),
@@ -140,6 +128,7 @@ fn field(name: &str, value: &str) -> (String, Vec<u8>) {
 mod tests {
     use super::*;
     use ByteRange::{Between, From, Last};
+    use ledge_core::range::Parts;
 
     fn span(start: u64, end: u64) -> Span {
         Span { start, end }
@@ -245,24 +234,6 @@ mod tests {
     }
 
     #[test]
-    fn several_ranges_are_answered_with_the_whole() {
-        type Row<'a> = (&'a [ByteRange], Option<ByteRange>, Option<Option<Span>>);
-        let rows: &[Row<'_>] = &[
-            (&[], None, Some(None)),
-            (&[From(0)], Some(From(0)), Some(Some(span(0, 10)))),
-            (&[Last(3)], Some(Last(3)), Some(Some(span(7, 10)))),
-            (&[From(10)], Some(From(10)), None),
-            (&[From(1), Last(3)], None, Some(None)),
-            (&[From(10), Last(3)], None, Some(None)),
-            (&[From(10), From(11)], None, None),
-        ];
-        for (ranges, ask, select) in rows {
-            assert_eq!(asked(ranges), *ask, "{ranges:?}");
-            assert_eq!(selected(ranges, 10), *select, "{ranges:?}");
-        }
-    }
-
-    #[test]
     fn a_header_has_the_caller_s_fields_and_ours() {
         let own = || vec![field("etag", "x"), field("surrogate-control", "max-age=60")];
         let text = |(status, fields): (u16, Fields)| {
@@ -272,7 +243,7 @@ mod tests {
             (status, lines.collect::<Vec<_>>().join("\n"))
         };
         assert_eq!(
-            text(header(own(), Way::Hit, None, Some(10))),
+            text(header(own(), Way::Hit, &Sent::Whole, Some(10))),
             (
                 200,
                 "etag: x\naccept-ranges: bytes\ncache-status: ledge; hit\ncontent-length: 10"
@@ -282,8 +253,16 @@ mod tests {
         let mut known = own();
         known.push(field("cache-status", "theirs"));
         assert_eq!(
-            text(header(known, Way::Stored, Some(span(2, 5)), Some(10))),
+            text(header(known, Way::Stored, &Sent::Part(span(2, 5)), Some(10))),
             (206, "etag: x\ncache-status: theirs\naccept-ranges: bytes\ncontent-length: 3\ncontent-range: bytes 2-4/10".to_owned())
+        );
+        let mut typed = own();
+        typed.push(field("content-type", "a/b"));
+        let spans = vec![span(0, 1), span(5, 6)];
+        let several = Sent::Parts(Parts::new("x".to_owned(), 10), spans);
+        assert_eq!(
+            text(header(typed, Way::Hit, &several, Some(10))),
+            (206, "etag: x\naccept-ranges: bytes\ncache-status: ledge; hit\ncontent-length: 85\ncontent-type: multipart/byteranges; boundary=x".to_owned())
         );
         let mut typed = own();
         typed.push(field("content-type", "a/b"));

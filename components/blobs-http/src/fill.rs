@@ -6,18 +6,23 @@ use crate::bindings::wasi::http::types::Response;
 use crate::call::Fields;
 use crate::leases::{Claim, unique};
 use crate::origin::{Origins, Shown};
-use crate::serve::{self, described, elsewhere, malformed, media_type, part_of};
+use crate::sent::Sent;
+use crate::serve::{self, described, elsewhere, malformed, media_type, wanted};
 use crate::settings::Settings;
-use crate::transfer::{Client, Keep, Transfer};
+use crate::transfer::{Client, Ended, Keep, Transfer};
 use crate::turn::{self, Turn};
 use crate::upload::Upload;
 use crate::wire::{self, Outgoing};
 use ledge_core::digest::Digest;
-use ledge_core::range::{ByteRange, Span};
+use ledge_core::range::ByteRange;
 use std::rc::Rc;
 
 /// When to ask again for what somebody else stores and cannot be sent before, in seconds.
 const BUSY: u32 = 5;
+
+/// Parts out of order are sent of what is stored first; but a client waits so long for so many bytes and not more:
+/// of a longer object it gets the whole.
+const SHORT: u64 = 8 << 20;
 
 /// What is wanted.
 pub(crate) struct Wanted {
@@ -33,8 +38,18 @@ pub(crate) struct Wanted {
 struct Coming {
     shown: Shown,
     size: Option<u64>,
-    part: Option<Span>,
+    sent: Sent,
     fields: Fields,
+}
+
+impl Coming {
+    /// The same, with all of it sent.
+    fn whole(self) -> Self {
+        Self {
+            sent: Sent::Whole,
+            ..self
+        }
+    }
 }
 
 impl Wanted {
@@ -64,8 +79,8 @@ impl Wanted {
     /// may never want the rest. `None` if a response cannot have it.
     async fn past(&self, origins: &Origins, range: ByteRange) -> Result<Option<Served>, Error> {
         let take = async |shown: Shown| match shown.found {
-            Found::Part(span, size) if self.fits(span.len()) => {
-                let header = self.header(Way::Past, Some(span), Some(size));
+            Found::Part(span, size) if self.allows(span.len()) => {
+                let header = self.header(Way::Past, &Sent::Part(span), Some(size));
                 let what = described(&self.digest, Some(size), media_type(&shown.reply));
                 let response = shown.reply.body().into_response(header.0, &header.1);
                 let response = response.ok_or_else(malformed)?;
@@ -74,7 +89,7 @@ impl Wanted {
             // It knows no ranges, or the client has to go to the bucket.
             _ => Ok(None),
         };
-        origins.first(Some(range), take).await
+        origins.first(Some(range), &[], take).await
     }
 
     async fn whole(&self, origins: &Origins) -> Result<Served, Error> {
@@ -83,16 +98,29 @@ impl Wanted {
             Turn::Stored(stored) => return Ok(found(stored, Outcome::Followed)),
             Turn::Theirs => None,
         };
-        let begun = origins
-            .first(None, async |shown| {
-                let coming = self.look(shown)?;
-                self.begin(coming, &mut claim).await
-            })
-            .await;
+        let suspects = claim.as_ref().map_or_else(Vec::new, Claim::suspects);
+        let mut begun = self.ask(origins, &suspects, &mut claim).await;
+        if matches!(begun, Err(Error::NoSpace)) {
+            // The store failed under it, and no byte was sent yet: it goes past the store.
+            begun = self.ask(origins, &suspects, &mut None).await;
+        }
         if let Some(claim) = claim {
-            claim.release().await;
+            claim.give_back().await;
         }
         begun
+    }
+
+    async fn ask(
+        &self,
+        origins: &Origins,
+        suspects: &[String],
+        claim: &mut Option<Claim>,
+    ) -> Result<Served, Error> {
+        let take = async |shown| {
+            let coming = self.look(shown)?;
+            self.begin(coming, claim).await
+        };
+        origins.first(None, suspects, take).await
     }
 
     /// Whether it can be what is wanted.
@@ -107,13 +135,13 @@ impl Wanted {
         {
             return Err(Error::Mismatch);
         }
-        let part = match size {
-            Some(size) => part_of(&self.ranges, size)?,
-            None => None,
+        let sent = match size {
+            Some(size) => wanted(&self.ranges, size, &self.fields)?,
+            None => Sent::Whole,
         };
         Ok(Coming {
             size,
-            part,
+            sent,
             fields: shown.reply.fields.clone(),
             shown,
         })
@@ -121,22 +149,37 @@ impl Wanted {
 
     /// Starts the transfer. The claim is taken if that stores the object.
     async fn begin(&self, coming: Coming, claim: &mut Option<Claim>) -> Result<Served, Error> {
-        let length = coming.part.map(Span::len).or(coming.size);
-        let fits = length.is_none_or(|length| self.fits(length));
-        if !fits && claim.is_none() {
+        let can_wait = claim.is_some() && coming.size.is_some_and(|size| size <= SHORT);
+        let coming = if coming.sent.is_in_order() || can_wait {
+            coming
+        } else {
+            coming.whole()
+        };
+        if !self.fits(&coming) && claim.is_none() {
             return Err(Error::Busy(BUSY));
         }
         let keep = self.keep(&coming, claim).await;
         match (coming.size, keep) {
-            (Some(size), Some(keep)) if !fits => self.store_first(coming, size, keep).await,
-            (_, None) if !fits => Err(Error::Other(
-                "the object is longer than a response, and cannot be stored".to_owned(),
-            )),
-            (_, keep) => self.stream(coming, keep),
+            (Some(size), Some(keep)) if !self.fits(&coming) || !coming.sent.is_in_order() => {
+                self.store_first(coming, size, keep).await
+            }
+            (_, Some(keep)) => self.stream(coming, Some(keep)),
+            (_, None) => {
+                let coming = match coming.sent.is_in_order() {
+                    true => coming,
+                    false => coming.whole(),
+                };
+                if !self.fits(&coming) {
+                    return Err(Error::Other(
+                        "the object is longer than a response, and cannot be stored".to_owned(),
+                    ));
+                }
+                self.stream(coming, None)
+            }
         }
     }
 
-    /// What cannot be sent from here is stored, and then the client sent there.
+    /// What cannot be sent from here as it comes is stored; then the client is sent to it, or gets it from there.
     async fn store_first(&self, coming: Coming, size: u64, keep: Keep) -> Result<Served, Error> {
         let what = described(&self.digest, Some(size), media_type(&coming.shown.reply));
         let transfer = Transfer {
@@ -146,20 +189,20 @@ impl Wanted {
             client: None,
             keep: Some(keep),
         };
-        if !transfer.run().await {
-            return Err(Error::Mismatch);
+        match transfer.run().await {
+            Ended::Stored => {}
+            Ended::Unkept => return Err(Error::NoSpace),
+            Ended::Wrong => return Err(Error::Mismatch),
+            Ended::Cut => return Err(Error::Unreachable("the origin broke off".to_owned())),
         }
-        let (digest, part) = (&self.digest, coming.part);
-        let response = elsewhere(
-            &self.settings,
-            digest,
-            part,
-            size,
-            Way::Stored,
-            &self.fields,
-        )?;
+        let (settings, way) = (&self.settings, Way::Stored);
+        let sent = &coming.sent;
+        let response = match elsewhere(settings, &self.digest, sent, size, way, &self.fields)? {
+            Some(response) => response,
+            None => self.stored(way).await?.ok_or_else(malformed)?.response,
+        };
         Ok(Served {
-            response: response.ok_or_else(malformed)?,
+            response,
             what,
             outcome: Outcome::Started,
             shown: true,
@@ -174,7 +217,7 @@ impl Wanted {
         } else {
             Way::Past
         };
-        let (status, fields) = self.header(way, coming.part, coming.size);
+        let (status, fields) = self.header(way, &coming.sent, coming.size);
         let (body, incoming) = Outgoing::new();
         let response = wire::respond(status, &fields, Some(incoming)).ok_or_else(malformed)?;
         let what = described(&self.digest, coming.size, media_type(&coming.shown.reply));
@@ -184,7 +227,7 @@ impl Wanted {
             digest: self.digest.clone(),
             size: coming.size,
             body: coming.shown.reply.body(),
-            client: Some(Client::new(body, coming.part)),
+            client: Some(Client::new(body, coming.sent)),
             keep,
         };
         wit_bindgen::spawn_local(async move {
@@ -216,33 +259,42 @@ impl Wanted {
                 if let Some(id) = upload.id() {
                     claim.note(id).await;
                 }
-                Some(Keep { upload, claim })
+                Some(Keep {
+                    upload,
+                    claim,
+                    origin: coming.shown.origin.clone(),
+                })
             }
             Err(error) => {
                 eprintln!("an object is not kept: {error}");
-                claim.release().await;
+                claim.give_back().await;
                 None
             }
         }
     }
 
-    fn fits(&self, length: u64) -> bool {
-        self.settings
-            .limits
-            .response
-            .is_none_or(|most| length <= most)
+    /// Whether a response can have what is sent.
+    fn fits(&self, coming: &Coming) -> bool {
+        let length = coming.sent.length(coming.size);
+        length.is_none_or(|length| self.allows(length))
     }
 
-    fn header(&self, way: Way, part: Option<Span>, size: Option<u64>) -> (u16, Fields) {
-        answer::header(self.fields.clone(), way, part, size)
+    fn allows(&self, length: u64) -> bool {
+        let most = self.settings.limits.response;
+        most.is_none_or(|most| length <= most)
+    }
+
+    fn header(&self, way: Way, sent: &Sent, size: Option<u64>) -> (u16, Fields) {
+        answer::header(self.fields.clone(), way, sent, size)
     }
 }
 
 /// One range of an object, and not all of it: containerd asks for the whole with `bytes=0-`.
 const fn partial(ranges: &[ByteRange]) -> Option<ByteRange> {
-    match answer::asked(ranges) {
-        Some(ByteRange::From(0)) => None,
-        range => range,
+    match ranges {
+        [ByteRange::From(0)] => None,
+        [range] => Some(*range),
+        _ => None,
     }
 }
 

@@ -2,7 +2,8 @@
 
 use crate::answer::Found;
 use crate::bindings::exports::ledge::edge::blobs::{Error, Ingested};
-use crate::fault;
+use crate::fault::{self, StoreError};
+use crate::held;
 use crate::leases::unique;
 use crate::origin::{Origins, Shown};
 use crate::serve::{described, media_type, stat};
@@ -18,7 +19,7 @@ pub(crate) struct Wanted {
     pub(crate) size: Option<u64>,
 }
 
-/// Fetches an object of at most `max` bytes, and stores it.
+/// Fetches an object of at most `max` bytes, and stores it. While the store is away it is held here.
 ///
 /// # Errors
 /// As `wit/blobs.wit` says.
@@ -38,11 +39,17 @@ pub(crate) async fn ingest(
         });
     }
     let (bytes, ingested) = origins
-        .first(None, async |shown| take(shown, want, max).await)
+        .first(None, &[], async |shown| take(shown, want, max).await)
         .await?;
     let digest = Digest::parse(&ingested.what.digest).map_err(|_| Error::InvalidDigest)?;
-    let media_type = ingested.what.media_type.as_deref();
-    store(settings, &digest, &bytes, media_type).await?;
+    let media_type = ingested.what.media_type.clone();
+    match store(settings, &digest, &bytes, media_type.as_deref()).await {
+        Err(error) if error.is_outage() => {
+            eprintln!("an object is not kept: {error}");
+            held::hold(digest, media_type, bytes);
+        }
+        stored => stored?,
+    }
     Ok(ingested)
 }
 
@@ -82,7 +89,7 @@ async fn store(
     digest: &Digest,
     bytes: &[u8],
     media_type: Option<&str>,
-) -> Result<(), Error> {
+) -> Result<(), StoreError> {
     let size = bytes.len() as u64;
     let mut upload = Upload::begin(settings, digest, size, media_type, &unique()).await?;
     let stored = match upload.write(bytes).await {
@@ -91,7 +98,7 @@ async fn store(
     };
     if let Err(error) = stored {
         upload.abort().await;
-        return Err(error.into());
+        return Err(error);
     }
     Ok(())
 }

@@ -15,6 +15,12 @@ pub(crate) const SECONDS: u64 = 60;
 /// fifty writes a second for all.
 pub(crate) const RENEW: u64 = 20;
 
+/// How long an origin that sent other bytes is asked last for that digest, in seconds: as in Ledge's own host.
+const SUSPECTED: u64 = 3600;
+
+/// No more of them are noted: who has so many endpoints has another trouble.
+const SUSPECTS: usize = 8;
+
 /// Nothing of ours is longer.
 const LONGEST: usize = 4 << 10;
 
@@ -29,6 +35,9 @@ pub(crate) struct Lease {
     /// The upload in parts that it has begun.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     upload: Option<String>,
+    /// Origins that sent other bytes, and until when they are asked last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    suspects: Vec<(String, u64)>,
 }
 
 /// What a lease says to somebody who wants to store the object.
@@ -43,12 +52,51 @@ pub(crate) enum Told<'a> {
 }
 
 impl Lease {
-    pub(crate) const fn new(holder: String, upload: Option<String>, now: u64) -> Self {
+    pub(crate) const fn new(holder: String, now: u64) -> Self {
         Self {
             until: now.saturating_add(SECONDS),
             holder,
-            upload,
+            upload: None,
+            suspects: Vec::new(),
         }
+    }
+
+    /// The holder has begun an upload.
+    pub(crate) fn begun(&mut self, upload: &str) {
+        self.upload = Some(upload.to_owned());
+    }
+
+    /// What the last holder knew of origins, for this one.
+    pub(crate) fn learn(&mut self, last: &Self, now: u64) {
+        // A clock that is ahead suspects nobody for longer.
+        let holds = |until: u64| now < until && until - now <= SUSPECTED;
+        let known = last.suspects.iter().filter(|(_, until)| holds(*until));
+        self.suspects = known.take(SUSPECTS).cloned().collect();
+    }
+
+    /// An origin sent other bytes.
+    pub(crate) fn blame(&mut self, origin: String, now: u64) {
+        self.suspects.retain(|(known, _)| *known != origin);
+        if self.suspects.len() < SUSPECTS {
+            self.suspects.push((origin, now.saturating_add(SUSPECTED)));
+        }
+    }
+
+    /// What is left when its holder gives it back, if that is worth a record.
+    pub(crate) fn given_back(mut self, now: u64) -> Option<Self> {
+        self.until = now;
+        self.upload = None;
+        (!self.suspects.is_empty()).then_some(self)
+    }
+
+    pub(crate) const fn renew(&mut self, now: u64) {
+        self.until = now.saturating_add(SECONDS);
+    }
+
+    /// Origins that are to be asked last.
+    pub(crate) fn suspects(&self) -> Vec<String> {
+        let names = self.suspects.iter().map(|(name, _)| name.clone());
+        names.collect()
     }
 
     pub(crate) fn encode(&self) -> Vec<u8> {
@@ -66,10 +114,6 @@ impl Lease {
 
     pub(crate) fn holder(&self) -> &str {
         &self.holder
-    }
-
-    pub(crate) fn upload(&self) -> Option<&str> {
-        self.upload.as_deref()
     }
 
     /// A clock that is behind may have written an end that is far off: nobody waits longer than a lease lasts.
@@ -91,7 +135,11 @@ mod tests {
     use super::*;
 
     fn lease(upload: Option<&str>) -> Lease {
-        Lease::new("me".to_owned(), upload.map(str::to_owned), 1000)
+        let mut lease = Lease::new("me".to_owned(), 1000);
+        if let Some(upload) = upload {
+            lease.begun(upload);
+        }
+        lease
     }
 
     #[test]
@@ -117,6 +165,25 @@ mod tests {
         for (now, due) in rows {
             assert_eq!(lease(None).is_due(now), due, "{now}");
         }
+    }
+
+    #[test]
+    fn who_sent_other_bytes_is_known_to_the_next_for_an_hour() {
+        let mut last = lease(Some("u"));
+        last.blame("http://a".to_owned(), 1000);
+        last.blame("http://a".to_owned(), 1010);
+        let left = last.given_back(1010).expect("something to tell");
+        let left = Lease::decode(&left.encode()).expect("a lease");
+        assert_eq!(left.told(1010), Told::Free);
+        for (now, expected) in [(1010, 1), (4609, 1), (4610, 0), (0, 0)] {
+            let mut next = Lease::new("next".to_owned(), now);
+            next.learn(&left, now);
+            assert_eq!(next.suspects().len(), expected, "{now}");
+            // It passes that on, and begins no hour of its own.
+            let left = next.given_back(now);
+            assert_eq!(left.is_some(), expected > 0, "{now}");
+        }
+        assert_eq!(lease(Some("u")).given_back(1010), None);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use ledge_core::digest::Digest;
 use ledge_core::key;
 use std::time::SystemTime;
 
-/// The duty to store an object. It is given back with [`Claim::release`]; one that is dropped
+/// The duty to store an object. It ends with [`Claim::done`] or [`Claim::give_back`]; one that is dropped
 /// ends by itself.
 pub(crate) struct Claim {
     /// None where there are no leases, or their store fails: then everybody stores.
@@ -24,7 +24,7 @@ pub(crate) async fn claim(settings: &Settings, digest: &Digest) -> Option<Claim>
     let mut claim = Claim {
         store: None,
         key: key::storing(digest),
-        lease: Lease::new(unique(), None, now()),
+        lease: Lease::new(unique(), now()),
     };
     let Some(label) = &settings.leases else {
         return Some(claim);
@@ -83,6 +83,9 @@ async fn take(claim: &mut Claim, label: &str) -> Result<Taken, Error> {
         Told::Free => None,
         Told::Left(id) => Some(id.to_owned()),
     };
+    if let Some(known) = &known {
+        claim.lease.learn(known, now());
+    }
     store.set(claim.key.clone(), claim.lease.encode()).await?;
     claim.store = Some(store);
     Ok(Taken::Mine { left })
@@ -91,24 +94,52 @@ async fn take(claim: &mut Claim, label: &str) -> Result<Taken, Error> {
 impl Claim {
     /// What this holder would leave behind.
     pub(crate) async fn note(&mut self, upload: &str) {
-        self.write(Some(upload.to_owned())).await;
+        self.lease.begun(upload);
+        self.lease.renew(now());
+        self.write().await;
     }
 
     /// Keeps the lease, if it is time to.
     pub(crate) async fn renew(&mut self) {
         if self.store.is_some() && self.lease.is_due(now()) {
-            self.write(self.lease.upload().map(str::to_owned)).await;
+            self.lease.renew(now());
+            self.write().await;
         }
     }
 
-    /// Gives the lease back, unless somebody else has it by now.
-    pub(crate) async fn release(self) {
+    /// Origins that are to be asked last.
+    pub(crate) fn suspects(&self) -> Vec<String> {
+        self.lease.suspects()
+    }
+
+    /// The object is stored.
+    pub(crate) async fn done(self) {
+        self.end(None).await;
+    }
+
+    /// The object is not stored, and may be by somebody else.
+    pub(crate) async fn give_back(self) {
+        let left = self.lease.clone().given_back(now());
+        self.end(left).await;
+    }
+
+    /// The same, and this origin sent other bytes.
+    pub(crate) async fn suspect(mut self, origin: String) {
+        self.lease.blame(origin, now());
+        self.give_back().await;
+    }
+
+    /// Leaves this in the lease's place, unless somebody else has it by now.
+    async fn end(self, left: Option<Lease>) {
         let Some(store) = &self.store else { return };
         let done = async {
             let known = store.get(self.key.clone()).await?;
             let known = known.as_deref().and_then(Lease::decode);
             if known.is_some_and(|known| known.holder() == self.lease.holder()) {
-                store.delete(self.key.clone()).await?;
+                match left {
+                    Some(left) => store.set(self.key.clone(), left.encode()).await?,
+                    None => store.delete(self.key.clone()).await?,
+                }
             }
             Ok(())
         };
@@ -117,8 +148,7 @@ impl Claim {
         }
     }
 
-    async fn write(&mut self, upload: Option<String>) {
-        self.lease = Lease::new(self.lease.holder().to_owned(), upload, now());
+    async fn write(&self) {
         if let Some(store) = &self.store
             && let Err(error) = store.set(self.key.clone(), self.lease.encode()).await
         {

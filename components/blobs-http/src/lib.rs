@@ -3,9 +3,9 @@
 //!
 //! | part | modules |
 //! |---|---|
-//! | *pure*: values to decisions | `settings`, `platform`, `s3`, `server`, `place`, `call`, `answer`, `lease` |
+//! | *pure*: values to decisions | `settings`, `platform`, `s3`, `server`, `place`, `call`, `answer`, `sent`, `lease` |
 //! | calls across the border | `wire`, `context`, `store`, `upload`, `client`, `origin`, `leases` |
-//! | the interface's functions | `serve` (stat, get, read), `fill`, `turn` and `transfer`, `ingest`, `flights`, `pushed` |
+//! | the interface's functions | `serve` (stat, get, read) with `parts`, `fill`, `turn` and `transfer`, `ingest` with `held`, `flights`, `pushed` |
 //!
 //! What is stored leaves unread: the store's response goes through. What is missing passes through
 //! this component's memory once, in small pieces, to the client and to the store. Nothing here may
@@ -19,15 +19,18 @@ mod context;
 mod fault;
 mod fill;
 mod flights;
+mod held;
 mod ingest;
 mod lease;
 mod leases;
 mod origin;
+mod parts;
 mod place;
 mod platform;
 mod pushed;
 mod s3;
 mod secrets;
+mod sent;
 mod serve;
 mod server;
 mod settings;
@@ -66,12 +69,21 @@ impl Guest for Component {
     ) -> Result<Option<Response>, Error> {
         let digest = parsed(&digest)?;
         let settings = settings().await?;
-        let found = serve::get(&settings, &digest, &wanted(&ranges), fields, Way::Hit).await?;
+        let ranges = wanted(&ranges);
+        let found = serve::get(&settings, &digest, &ranges, fields.clone(), Way::Hit).await?;
+        let found = match found {
+            None => held::get(&digest, &ranges, fields)?,
+            found => found,
+        };
         Ok(found.map(|served| served.response))
     }
 
     async fn read(digest: String, max: u32) -> Result<Option<Vec<u8>>, Error> {
         let digest = parsed(&digest)?;
+        // It was verified a moment ago, and has at most as many bytes as its reader takes.
+        if let Some(bytes) = held::read(&digest) {
+            return Ok(Some(bytes));
+        }
         serve::read(&*settings().await?, &digest, max).await
     }
 
@@ -125,6 +137,7 @@ impl Guest for Component {
 
     async fn delete(digest: String) -> Result<bool, Error> {
         let digest = parsed(&digest)?;
+        held::forget(&digest);
         Ok(store::delete(&*settings().await?, &digest).await?)
     }
 }

@@ -20,6 +20,8 @@ pub(crate) struct Origins {
 pub(crate) struct Shown {
     /// Which of the requests it answered.
     pub(crate) index: u32,
+    /// Who that is: scheme, host and port.
+    pub(crate) origin: String,
     pub(crate) found: Found,
     pub(crate) reply: Reply,
 }
@@ -38,18 +40,21 @@ impl Origins {
         }
     }
 
-    /// The first origin from which `take` gets what is wanted. `take` says whether a failure of
-    /// its own is final.
+    /// The first origin from which `take` gets what is wanted, those among `suspects` asked last. `take` says
+    /// whether a failure of its own is final.
     ///
     /// # Errors
     /// What the last origin said, or what ended the search.
     pub(crate) async fn first<T>(
         &self,
         range: Option<ByteRange>,
+        suspects: &[String],
         mut take: impl AsyncFnMut(Shown) -> Result<T, Error>,
     ) -> Result<T, Error> {
         let mut last = Error::Unreachable("no origin was asked".to_owned());
-        for (index, call) in (0..).zip(&self.calls) {
+        let mut calls: Vec<_> = (0..).zip(&self.calls).collect();
+        calls.sort_by_key(|(_, call)| suspects.contains(&name(call)));
+        for (index, call) in calls {
             let result = match ask(index, call, range).await {
                 Ok(shown) => take(shown).await,
                 Err(error) => Err(error),
@@ -72,7 +77,13 @@ const fn is_final(error: &Error) -> bool {
     }
 }
 
+/// Who is asked.
+fn name(call: &Call) -> String {
+    call.url.origin().ascii_serialization()
+}
+
 async fn ask(index: u32, call: &Call, range: Option<ByteRange>) -> Result<Shown, Error> {
+    let origin = name(call);
     let call = match range {
         Some(range) => call.clone().with("range", format!("bytes={range}")),
         None => call.clone(),
@@ -85,6 +96,7 @@ async fn ask(index: u32, call: &Call, range: Option<ByteRange>) -> Result<Shown,
     match found(reply.status, &reply.fields, range) {
         found @ (Found::Whole(_) | Found::Part(..)) => Ok(Shown {
             index,
+            origin,
             found,
             reply,
         }),

@@ -1,18 +1,23 @@
 //! What is stored: `stat`, `get`, `read`.
 
-use crate::answer::{self, Found, Way, asked, selected};
+use crate::answer::{self, Found, Way};
 use crate::bindings::exports::ledge::edge::blobs::{Descriptor, Error};
 use crate::bindings::wasi::http::types::Response;
 use crate::call::{Fields, value};
 use crate::context::moment;
 use crate::fault::StoreError;
+use crate::parts;
 use crate::place;
+use crate::sent::{self, STRETCHES, Sent, stretches};
 use crate::settings::{Settings, Store};
 use crate::store::{self, Known};
 use crate::wire::{self, Reply};
 use ledge_core::digest::Digest;
 use ledge_core::hash;
-use ledge_core::range::{ByteRange, Span};
+use ledge_core::range::ByteRange;
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher;
+use std::rc::Rc;
 
 /// An answer with a stored object, and what is known of that.
 pub(crate) struct Served {
@@ -29,42 +34,64 @@ pub(crate) async fn stat(
     Ok(known.map(|known| described(digest, Some(known.size), known.media_type)))
 }
 
-/// A stored object, or a range of it, unread; `None` if it is not stored, or the store is away.
+/// A stored object, or what of it `ranges` say, unread; `None` if it is not stored, or the store is away.
 pub(crate) async fn get(
-    settings: &Settings,
+    settings: &Rc<Settings>,
     digest: &Digest,
     ranges: &[ByteRange],
     fields: Fields,
     way: Way,
 ) -> Result<Option<Served>, Error> {
-    if settings.redirect.is_some() {
-        let Some(known) = absent_in_outage(store::head(settings, digest).await)? else {
-            return Ok(None);
-        };
-        let part = part_of(ranges, known.size)?;
-        if let Some(response) = elsewhere(settings, digest, part, known.size, way, &fields)? {
+    if settings.redirect.is_none() && ranges.len() <= 1 {
+        let range = ranges.first().copied();
+        return ask(settings, digest, range, fields, way).await;
+    }
+    // Only who knows how long it is knows what is sent.
+    let Some(known) = absent_in_outage(store::head(settings, digest).await)? else {
+        return Ok(None);
+    };
+    let sent = match wanted(ranges, known.size, &fields)? {
+        Sent::Parts(_, spans) if stretches(&spans).len() > STRETCHES => Sent::Whole,
+        sent => sent,
+    };
+    if let Some(response) = elsewhere(settings, digest, &sent, known.size, way, &fields)? {
+        let what = described(digest, Some(known.size), known.media_type);
+        return Ok(Some(Served { response, what }));
+    }
+    let range = match sent {
+        Sent::Whole => None,
+        Sent::Part(span) => Some(ByteRange::Between(span.start, span.end - 1)),
+        Sent::Parts(..) => {
+            let header = answer::header(fields, way, &sent, Some(known.size));
             let what = described(digest, Some(known.size), known.media_type);
+            let response = parts::send(settings, digest, sent, header)?;
             return Ok(Some(Served { response, what }));
         }
-    }
-    let asked = store::get(settings, digest, asked(ranges)).await;
+    };
+    ask(settings, digest, range, fields, way).await
+}
+
+/// Passes on the store's answer to a request for the whole, or for one range.
+async fn ask(
+    settings: &Settings,
+    digest: &Digest,
+    range: Option<ByteRange>,
+    fields: Fields,
+    way: Way,
+) -> Result<Option<Served>, Error> {
+    let asked = store::get(settings, digest, range).await;
     let Some((found, reply)) = absent_in_outage(asked.map(Some))? else {
         return Ok(None);
     };
-    let (part, size) = match found {
+    let (sent, size) = match found {
         Found::Missing => return Ok(None),
-        Found::Part(span, size) => (Some(span), Some(size)),
-        Found::Whole(size) => {
-            // It was asked for several ranges, or does not know any.
-            if let Some(size) = size {
-                part_of(ranges, size)?;
-            }
-            (None, size)
-        }
+        Found::Part(span, size) => (Sent::Part(span), Some(size)),
+        // It was asked for the whole, or knows no ranges.
+        Found::Whole(size) => (Sent::Whole, size),
         _ => return Err(unsatisfiable(settings, digest, found).await),
     };
     let what = described(digest, size, media_type(&reply));
-    let (status, fields) = answer::header(fields, way, part, size);
+    let (status, fields) = answer::header(fields, way, &sent, size);
     let response = reply.body().into_response(status, &fields);
     let response = response.ok_or_else(malformed)?;
     Ok(Some(Served { response, what }))
@@ -98,7 +125,7 @@ pub(crate) async fn read(
 pub(crate) fn elsewhere(
     settings: &Settings,
     digest: &Digest,
-    part: Option<Span>,
+    sent: &Sent,
     size: u64,
     way: Way,
     fields: &Fields,
@@ -106,7 +133,7 @@ pub(crate) fn elsewhere(
     let (Some(redirect), Store::S3(bucket)) = (settings.redirect, &settings.store) else {
         return Ok(None);
     };
-    if part.map_or(size, Span::len) <= redirect.above {
+    if sent.length(Some(size)).unwrap_or(size) <= redirect.above {
         return Ok(None);
     }
     let url = bucket.lend(&place::object(digest), moment(), redirect.seconds);
@@ -128,8 +155,15 @@ fn absent_in_outage<T>(result: Result<Option<T>, StoreError>) -> Result<Option<T
 }
 
 /// What of an object of `size` bytes is sent.
-pub(crate) fn part_of(ranges: &[ByteRange], size: u64) -> Result<Option<Span>, Error> {
-    selected(ranges, size).ok_or(Error::Unsatisfiable(size))
+pub(crate) fn wanted(ranges: &[ByteRange], size: u64, fields: &Fields) -> Result<Sent, Error> {
+    let sent = sent::sent(ranges, size, fields, boundary);
+    sent.ok_or(Error::Unsatisfiable(size))
+}
+
+/// 128 bits that nobody can foresee.
+fn boundary() -> String {
+    let keys = RandomState::new();
+    format!("{:016x}{:016x}", keys.hash_one(0_u8), keys.hash_one(1_u8))
 }
 
 async fn unsatisfiable(settings: &Settings, digest: &Digest, found: Found) -> Error {

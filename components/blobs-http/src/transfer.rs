@@ -1,23 +1,27 @@
 //! Bytes from an origin to a client and to the store at once, hashed as they pass.
 //!
-//! The last piece of a whole body waits for the digest, and for the store: who has got all bytes
+//! The end of a whole body waits for the digest, and for the store: who has got all bytes
 //! has got the right ones, and the work is done when the response is, because some platforms stop
 //! an instance then.
 
 use crate::bindings::wasi::clocks::monotonic_clock::wait_for;
 use crate::leases::Claim;
+use crate::sent::{Cutter, Sent};
 use crate::upload::Upload;
 use crate::wire::{Body, Outgoing};
 use futures::future::{Either, select};
 use futures::join;
 use ledge_core::digest::Digest;
 use ledge_core::hash::Hasher;
-use ledge_core::range::Span;
 use std::pin::pin;
 
 /// How long the store may take no byte, in nanoseconds: a client that gets none meanwhile still
 /// waits (clients give up after half a minute and more), and a bucket that closes a part needs seconds.
 const STALL: u64 = 20_000_000_000;
+
+/// How many of the last bytes wait for the digest. Whoever passes them on to others holds back so many too, and
+/// what comes before goes on at once.
+const HELD: usize = 16 << 10;
 
 /// One transfer.
 pub(crate) struct Transfer {
@@ -32,34 +36,64 @@ pub(crate) struct Transfer {
 /// Who waits for the bytes.
 pub(crate) struct Client {
     body: Outgoing,
-    /// Which bytes; all if none are named.
-    span: Option<Span>,
-    /// The offset of the next byte that passes.
-    at: u64,
+    cutter: Cutter,
 }
 
 /// Where the bytes are kept.
 pub(crate) struct Keep {
     pub(crate) upload: Upload,
     pub(crate) claim: Claim,
+    /// Whose bytes they are.
+    pub(crate) origin: String,
+}
+
+/// How the bytes ended.
+enum End {
+    /// They are right: the last of them.
+    Right(Vec<u8>),
+    /// They are not those of the digest.
+    Wrong,
+    /// There are no more.
+    Cut,
+    /// Nobody takes them any more.
+    Unwanted,
+}
+
+/// What became of a transfer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// The object is stored.
+    Stored,
+    /// It is not, because the store failed, or was not to have it.
+    Unkept,
+    /// The origin's bytes were wrong.
+    Wrong,
+    /// The origin broke off.
+    Cut,
 }
 
 impl Transfer {
-    /// Runs to the end. Whether the object is stored then.
-    pub(crate) async fn run(mut self) -> bool {
-        match self.pass().await {
-            Some(last) => self.conclude(last).await,
-            None => {
-                // The client's body breaks off.
-                drop(self.client);
-                give_up(self.keep).await;
-                false
+    /// Runs to the end.
+    pub(crate) async fn run(mut self) -> Ended {
+        let ended = match self.pass().await {
+            End::Right(last) => return self.conclude(last).await,
+            End::Wrong => {
+                suspect(self.keep).await;
+                Ended::Wrong
             }
-        }
+            End::Unwanted => Ended::Unkept,
+            End::Cut => {
+                give_up(self.keep).await;
+                Ended::Cut
+            }
+        };
+        // The client's body breaks off, and who asks again finds what was noted.
+        drop(self.client);
+        ended
     }
 
-    /// Passes on all but the last piece, which is returned if the bytes are right.
-    async fn pass(&mut self) -> Option<Vec<u8>> {
+    /// Passes on all but the last bytes.
+    async fn pass(&mut self) -> End {
         let mut hasher = Hasher::new(self.digest.algorithm());
         let (mut out, mut held) = (Vec::new(), Vec::new());
         let mut total: u64 = 0;
@@ -67,13 +101,13 @@ impl Transfer {
             let deliver = deliver(&mut self.client, &mut self.keep, out);
             let (read, ()) = join!(self.body.piece(), deliver);
             if self.client.is_none() && self.keep.is_none() {
-                return None;
+                return End::Unwanted;
             }
             match read {
                 Ok(Some(piece)) => {
                     hasher.update(&piece);
                     total = total.saturating_add(piece.len() as u64);
-                    out = std::mem::replace(&mut held, piece);
+                    out = free(&mut held, piece, total, self.size);
                 }
                 Ok(None) => break,
                 Err(_) => {
@@ -81,7 +115,7 @@ impl Transfer {
                         "the origin broke off after {total} bytes of {}",
                         self.digest
                     );
-                    return None;
+                    return End::Cut;
                 }
             }
             if self.size.is_some_and(|size| total > size) {
@@ -90,22 +124,26 @@ impl Transfer {
         }
         if self.size.is_some_and(|size| size != total) || hasher.digest() != self.digest {
             eprintln!("the origin's bytes are not those of {}", self.digest);
-            return None;
+            return End::Wrong;
         }
-        Some(held)
+        End::Right(held)
     }
 
-    async fn conclude(self, last: Vec<u8>) -> bool {
+    async fn conclude(self, last: Vec<u8>) -> Ended {
         let is_stored = match self.keep {
             Some(keep) => keep.commit(&last).await,
             None => false,
         };
         if let Some(mut client) = self.client
             && client.write(&last).await
+            && client.end().await
         {
             client.body.finish();
         }
-        is_stored
+        match is_stored {
+            true => Ended::Stored,
+            false => Ended::Unkept,
+        }
     }
 }
 
@@ -137,22 +175,60 @@ async fn deliver(client: &mut Option<Client>, keep: &mut Option<Keep>, piece: Ve
 }
 
 async fn give_up(keep: Option<Keep>) {
-    if let Some(Keep { upload, claim }) = keep {
+    if let Some(Keep { upload, claim, .. }) = keep {
         upload.abort().await;
-        claim.release().await;
+        claim.give_back().await;
     }
 }
 
+/// Has whoever comes next ask this origin last.
+async fn suspect(keep: Option<Keep>) {
+    if let Some(Keep {
+        upload,
+        claim,
+        origin,
+    }) = keep
+    {
+        upload.abort().await;
+        claim.suspect(origin).await;
+    }
+}
+
+/// What may go on of the bytes held back and those that came: of `total` by now, all but the last [`HELD`]
+/// of the object's `size`, or of what came if that is not known.
+fn free(held: &mut Vec<u8>, piece: Vec<u8>, total: u64, size: Option<u64>) -> Vec<u8> {
+    if held.is_empty() {
+        *held = piece;
+    } else {
+        held.extend(piece);
+    }
+    let keep = match size {
+        Some(size) => total.saturating_sub(size.saturating_sub(HELD as u64)),
+        None => HELD as u64,
+    };
+    let keep = usize::try_from(keep).unwrap_or(usize::MAX).min(held.len());
+    let rest = held.split_off(held.len() - keep);
+    std::mem::replace(held, rest)
+}
+
 impl Client {
-    pub(crate) const fn new(body: Outgoing, span: Option<Span>) -> Self {
-        Self { body, span, at: 0 }
+    pub(crate) const fn new(body: Outgoing, sent: Sent) -> Self {
+        Self {
+            body,
+            cutter: Cutter::new(sent),
+        }
     }
 
     /// Sends what it wants of a piece. False if it has gone.
     async fn write(&mut self, piece: &[u8]) -> bool {
-        let wanted = wanted(self.span, self.at, piece);
-        self.at = self.at.saturating_add(piece.len() as u64);
-        wanted.is_empty() || self.body.write(wanted.to_vec()).await
+        let cut = self.cutter.cut(piece);
+        cut.is_empty() || self.body.write(cut).await
+    }
+
+    /// Sends what stands behind the last of the bytes.
+    async fn end(&mut self) -> bool {
+        let end = self.cutter.end();
+        end.is_empty() || self.body.write(end).await
     }
 }
 
@@ -176,7 +252,7 @@ impl Keep {
         };
         match stored {
             Ok(()) => {
-                self.claim.release().await;
+                self.claim.done().await;
                 true
             }
             Err(error) => {
@@ -188,36 +264,40 @@ impl Keep {
     }
 }
 
-/// What of a piece that starts at `at` lies in a span.
-fn wanted(span: Option<Span>, at: u64, piece: &[u8]) -> &[u8] {
-    let Some(span) = span else { return piece };
-    let within = |offset: u64| {
-        let offset = usize::try_from(offset.saturating_sub(at));
-        offset.unwrap_or(usize::MAX).min(piece.len())
-    };
-    &piece[within(span.start)..within(span.end)]
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn a_span_is_cut_out_of_the_pieces() {
-        let span = |start, end| Some(Span { start, end });
-        let rows: &[(Option<Span>, u64, &[u8])] = &[
-            (None, 7, b"abcd"),
-            (span(0, 4), 0, b"abcd"),
-            (span(1, 3), 0, b"bc"),
-            (span(0, 10), 4, b"abcd"),
-            (span(0, 5), 4, b"a"),
-            (span(6, 100), 4, b"cd"),
-            (span(0, 4), 4, b""),
-            (span(8, 9), 4, b""),
-            (span(0, u64::MAX), u64::MAX - 2, b"ab"),
+    fn all_but_the_end_goes_on_at_once() {
+        let rows: [(&[usize], Option<u64>, &[usize]); 5] = [
+            // What may be the end by its place, and not more.
+            (
+                &[100_000, 100_000],
+                Some(200_000),
+                &[100_000, 100_000 - HELD],
+            ),
+            (&[HELD, HELD], Some(2 * HELD as u64), &[HELD, 0]),
+            (&[1, 1], Some(2), &[0, 0]),
+            // More than was announced is never sent.
+            (&[30_000, 30_000], Some(20_000), &[20_000 - HELD, 0]),
+            // Of an unknown length every piece may be the last.
+            (&[HELD + 1, 5, 100_000], None, &[1, 5, 100_000]),
         ];
-        for (span, at, expected) in rows {
-            assert_eq!(wanted(*span, *at, b"abcd"), *expected, "{span:?} {at}");
+        for (pieces, size, expected) in rows {
+            let (mut held, mut total, mut sent) = (Vec::new(), 0, Vec::new());
+            let mut went = Vec::new();
+            for piece in pieces {
+                let bytes: Vec<_> = (total..total + piece).map(|at| at as u8).collect();
+                total += piece;
+                let out = free(&mut held, bytes, total as u64, size);
+                sent.push(out.len());
+                went.extend(out);
+            }
+            assert_eq!(sent, expected, "{pieces:?} {size:?}");
+            went.extend(held);
+            let all: Vec<_> = (0..total).map(|at| at as u8).collect();
+            assert!(went == all, "{pieces:?}: other bytes");
         }
     }
 }

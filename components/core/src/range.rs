@@ -2,6 +2,10 @@
 //!
 //! A range is parsed with no size known, and resolved when the size is.
 
+mod parts;
+
+pub use parts::Parts;
+
 use std::fmt;
 
 /// More ranges than this in one field are ignored: RFC 9110, section 14.2 lets a

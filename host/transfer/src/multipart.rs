@@ -12,7 +12,7 @@ use std::vec;
 use bytes::Bytes;
 use http::HeaderValue;
 use http_body::{Body, Frame, SizeHint};
-use ledge_core::range::Span;
+use ledge_core::range::{Parts, Span};
 
 type Open<B> = Box<dyn Fn(Range<u64>) -> B + Send>;
 
@@ -21,12 +21,8 @@ type Open<B> = Box<dyn Fn(Range<u64>) -> B + Send>;
 ///
 /// A part is opened when it is its turn, so that one is open at a time.
 pub struct Multipart<B> {
-    /// What stands between the parts: see [`boundary`].
-    boundary: String,
-    /// What each part says of its type.
-    media_type: Option<HeaderValue>,
-    /// The object's size in bytes.
-    size: u64,
+    /// What stands between them.
+    parts: Parts,
     open: Open<B>,
     waiting: vec::IntoIter<Span>,
     stage: Stage<B>,
@@ -52,25 +48,21 @@ impl<B> Multipart<B> {
         size: u64,
         open: impl Fn(Range<u64>) -> B + Send + 'static,
     ) -> Self {
-        let mut body = Self {
-            boundary: boundary(),
-            media_type: None,
-            size,
+        let parts = Parts::new(boundary(), size);
+        Self {
+            left: parts.length(&spans),
+            parts,
             open: Box::new(open),
             waiting: spans.into_iter(),
             stage: Stage::Start,
-            left: 0,
-        };
-        body.left = body.length();
-        body
+        }
     }
 
-    /// Has each part say of which type the object is: what a whole answer would say
-    /// (RFC 9110, section 15.3.7.2).
+    /// Has each part say of which type the object is.
     #[must_use]
-    pub fn typed(mut self, media_type: HeaderValue) -> Self {
-        self.media_type = Some(media_type);
-        self.left = self.length();
+    pub fn typed(mut self, media_type: &HeaderValue) -> Self {
+        self.parts = self.parts.typed(media_type.as_bytes().to_vec());
+        self.left = self.parts.length(self.waiting.as_slice());
         self
     }
 
@@ -81,39 +73,7 @@ impl<B> Multipart<B> {
 
     /// The value of its `Content-Type`.
     pub fn content_type(&self) -> String {
-        // Without quotes: containers/image reads no others where it has to read them itself.
-        format!("multipart/byteranges; boundary={}", self.boundary)
-    }
-
-    /// How many bytes the parts that wait make, of a body that was not begun.
-    fn length(&self) -> u64 {
-        let parts = self.waiting.as_slice().iter().enumerate();
-        let lengths = parts.map(|(n, span)| self.header(n == 0, *span).len() as u64 + span.len());
-        lengths.sum::<u64>() + self.end().len() as u64
-    }
-
-    /// What stands before a part's bytes. A line's end before the boundary belongs to it, and
-    /// the first has none to end (RFC 2046, section 5.1.1).
-    fn header(&self, is_first: bool, span: Span) -> Bytes {
-        let mut header = Vec::with_capacity(160);
-        if !is_first {
-            header.extend_from_slice(b"\r\n");
-        }
-        header.extend_from_slice(b"--");
-        header.extend_from_slice(self.boundary.as_bytes());
-        if let Some(media_type) = &self.media_type {
-            header.extend_from_slice(b"\r\nContent-Type: ");
-            header.extend_from_slice(media_type.as_bytes());
-        }
-        header.extend_from_slice(b"\r\nContent-Range: ");
-        header.extend_from_slice(span.content_range(self.size).as_bytes());
-        header.extend_from_slice(b"\r\n\r\n");
-        header.into()
-    }
-
-    /// What stands behind the last part.
-    fn end(&self) -> Bytes {
-        format!("\r\n--{}--\r\n", self.boundary).into()
+        self.parts.content_type()
     }
 
     /// What stands between the parts, and opens the next one.
@@ -122,11 +82,11 @@ impl<B> Multipart<B> {
         match self.waiting.next() {
             Some(span) => {
                 self.stage = Stage::Part((self.open)(span.start..span.end), span.len());
-                self.header(is_first, span)
+                self.parts.header(is_first, span).into()
             }
             None => {
                 self.stage = Stage::Over;
-                self.end()
+                self.parts.end().into()
             }
         }
     }
@@ -200,9 +160,7 @@ impl<B> fmt::Debug for Multipart<B> {
     }
 }
 
-/// 128 bits that nobody can foresee who makes the object's bytes: so they are not in them,
-/// and need not be searched for it. The characters are those of a token, so that the
-/// parameter needs no quotes.
+/// 128 bits that nobody can foresee, as [`Parts::new`] wants them.
 fn boundary() -> String {
     let keys = RandomState::new();
     format!("{:016x}{:016x}", keys.hash_one(0_u8), keys.hash_one(1_u8))

@@ -1,6 +1,6 @@
 //! Objects in a bucket.
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use ledge_tests::gate::Gate;
 use ledge_tests::http::Method;
 use ledge_tests::images::{self, Image};
@@ -8,6 +8,7 @@ use ledge_tests::script::{Act, Rule};
 use serde_json::json;
 
 use super::{PART, Site, key};
+use crate::ranges::is_multipart;
 use crate::site::{REPOSITORY, blob, is, manifest, noise};
 
 /// A layer that goes up in one request, and one of several parts.
@@ -64,8 +65,26 @@ async fn a_warm_object_has_ranges_and_a_header() -> Result<()> {
         assert_eq!(answer.header("cache-status"), "ledge; hit");
         assert_eq!(answer.header("surrogate-control"), "");
     }
-    let several = site.spin.range(layer, "bytes=0-1,5-6").fetch().await?;
-    is(&several, layer)?;
+    // Parts that lie close to each other are one request.
+    for (range, spans, asked) in [
+        ("bytes=0-1,5-6", vec![(0, 2), (5, 7)], 1),
+        (
+            "bytes=0-1,4000000-4000009",
+            vec![(0, 2), (4_000_000, 4_000_010)],
+            2,
+        ),
+        (
+            "bytes=-5,0-1,1-9",
+            vec![(size - 5, size), (0, 2), (1, 10)],
+            3,
+        ),
+    ] {
+        site.s3.forget();
+        let several = site.spin.range(layer, range).fetch().await?;
+        is_multipart(&several, layer, &spans).context(range)?;
+        assert_eq!(several.header("cache-status"), "ledge; hit");
+        assert_eq!(site.s3.count("GET", ""), asked, "{:?}", site.s3.seen());
+    }
     let beyond = site
         .spin
         .range(layer, &format!("bytes={size}-"))
@@ -146,6 +165,37 @@ async fn a_bucket_that_fails_costs_no_client_its_bytes() -> Result<()> {
     let small = &image.blobs[0];
     site.s3.fail(Some(""));
     is(&site.spin.get(&blob(&small.digest)).fetch().await?, small)?;
+    let new = images::small(6009)?;
+    site.origin.put(REPOSITORY, "v2", &new);
+    is(&site.spin.get(&manifest("v2")).fetch().await?, new.root())?;
+    assert!(!site.has(new.root())?);
+    Ok(())
+}
+
+/// It may be a client's own order; then it is stored first, and that way stored.
+#[tokio::test]
+async fn several_ranges_of_what_is_not_stored_have_it_stored() -> Result<()> {
+    let image = image(6010)?;
+    let site = Site::start(&image).await?;
+    let [small, long] = [0, 1].map(|at| &image.blobs[at]);
+    for (layer, range, spans) in [
+        (
+            small,
+            "bytes=-5,0-1",
+            vec![(small.bytes.len() - 5, small.bytes.len()), (0, 2)],
+        ),
+        (
+            long,
+            "bytes=0-1,4000000-4000009",
+            vec![(0, 2), (4_000_000, 4_000_010)],
+        ),
+    ] {
+        let answer = site.spin.range(layer, range).fetch().await?;
+        is_multipart(&answer, layer, &spans).context(range)?;
+        assert_eq!(answer.header("cache-status"), "ledge; fwd=miss; stored");
+        assert!(site.has(layer)?, "{range}");
+        assert_eq!(site.origin.count(&Method::GET, &layer.digest), 1, "{range}");
+    }
     Ok(())
 }
 

@@ -43,7 +43,7 @@ pub(super) fn response(
         AnswerBody::Several(parts) => {
             // The object's type goes into the parts (RFC 9110, section 15.3.7.2).
             let parts = match headers.remove(CONTENT_TYPE) {
-                Some(media_type) => parts.typed(media_type),
+                Some(media_type) => parts.typed(&media_type),
                 None => *parts,
             };
             headers.insert(CONTENT_TYPE, parts.content_type().try_into()?);
