@@ -48,4 +48,5 @@ mod spin;
 mod startup;
 mod tend;
 mod tiers;
+mod unread;
 mod warm;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 /// A room's folder, and which of our crates its manifest may name (beside those for its tests).
-const ROOMS: [(&str, &[&str]); 23] = [
+const ROOMS: [(&str, &[&str]); 24] = [
     ("components/blobs-http", &["ledge-core"]),
     ("components/core", &[]),
     ("components/registry", &["ledge-core"]),
@@ -55,8 +55,9 @@ const ROOMS: [(&str, &[&str]); 23] = [
             "ledge-transfer",
         ],
     ),
-    ("host/server", &[]),
-    ("host/store", &["ledge-core"]),
+    ("host/sendfile", &[]),
+    ("host/server", &["ledge-sendfile"]),
+    ("host/store", &["ledge-core", "ledge-sendfile"]),
     ("host/tend", &["ledge-core", "ledge-store"]),
     (
         "host/transfer",

@@ -3,7 +3,6 @@
 use std::ops::Range;
 
 use bytes::Bytes;
-use http_body_util::BodyExt as _;
 use ledge_store::Object;
 use object_store::path::Path;
 use object_store::{MultipartUpload, ObjectStoreExt as _, PutPayload};
@@ -63,9 +62,8 @@ fn part_size(size: u64) -> u64 {
 }
 
 async fn read(bucket: &Bucket, object: &Object, span: Range<u64>) -> Result<Bytes, BucketError> {
-    let read = object.body(span).collect().await;
-    read.map(|read| read.to_bytes())
-        .map_err(|error| bucket.unreadable(error))
+    let read = object.read(span).await;
+    read.map_err(|error| bucket.unreadable(error))
 }
 
 #[cfg(test)]

@@ -26,8 +26,9 @@ use wasmtime_wasi_http::{Error, WasiBody};
 /// The component's word to the host.
 const SURROGATE_CONTROL: HeaderName = HeaderName::from_static("surrogate-control");
 
-/// Larger bodies are the store's affair: their time is in the bytes, not in the request.
-const MAX_BODY: u64 = 1 << 20;
+/// Larger bodies are the store's affair, which has the kernel send them from their files: their time is in the bytes,
+/// not in the request, and in memory here they would take more of it.
+const MAX_BODY: u64 = 64 << 10;
 
 /// What an answer's fields and the table itself take, about.
 const ENTRY_BYTES: usize = 1024;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use http::header::CONTENT_LENGTH;
-use http::{HeaderValue, Method, Request, Response, StatusCode, response};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Version, response};
 use http_body::Body;
 use hyper::body::Incoming;
 
@@ -31,14 +31,18 @@ pub(crate) async fn answer<H: Handler>(
     request: Request<Incoming>,
 ) -> Result<Response<Sent<H::Body>>, Infallible> {
     let mut record = Record::begin(Arc::clone(&shared.activity), &request, shared.peer);
-    let method = request.method().clone();
+    let (method, version) = (request.method().clone(), request.version());
     let handled = unless_panics(shared.handler.handle(request, shared.peer)).await;
     let (parts, content) = match handled {
         Some(response) => fit(&method, response),
         None => failed("the handler panicked"),
     };
     record.answered(&parts, length(&content));
-    Ok(Response::from_parts(parts, Sent::new(content, record)))
+    let mut body = Sent::new(content, record);
+    if version == Version::HTTP_2 {
+        body = body.read();
+    }
+    Ok(Response::from_parts(parts, body))
 }
 
 /// What the future resolves to; `None` if it panics. The panic's own message

@@ -1,4 +1,4 @@
-//! A connection's socket: what was read to tell the protocol is read again, a
+//! A connection's socket: what was read to tell the protocol is read again, files are sent by the kernel, a
 //! write does not wait for ever, and closing it loses no answer.
 
 use std::io::{self, ErrorKind, IoSlice};
@@ -168,13 +168,13 @@ impl AsyncWrite for Socket {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
+        let written = ledge_sendfile::write(&self.stream, cx, bufs);
         self.wrote(cx, written)
     }
 
     fn is_write_vectored(&self) -> bool {
         // hyper copies bodies together where this is false.
-        self.stream.is_write_vectored()
+        true
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -4,12 +4,14 @@ use std::fmt;
 use std::io::{self, ErrorKind};
 use std::ops::Range;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use tokio::task::{JoinHandle, spawn_blocking};
 
+use super::OpenFile;
 use super::cached;
 use super::object::ObjectFile;
 
@@ -20,7 +22,11 @@ const BLOCK: u64 = 256 * 1024;
 
 /// The longest span that is read where it is asked for, if the page cache has it, 64 KiB: copying it takes
 /// about as long as the two switches of threads that another one costs.
-const AT_ONCE: u64 = 64 * 1024;
+pub(super) const AT_ONCE: u64 = 64 * 1024;
+
+/// How much of a mapped file is given at once, 1 MiB: whether the kernel has it in memory is asked once for so much,
+/// and a client that breaks off has nobody wait for the rest.
+const PIECE_BYTES: u64 = 1 << 20;
 
 /// A span of an object. It yields exactly as many bytes as it announced, or ends in an error;
 /// it never ends early in silence.
@@ -123,7 +129,20 @@ impl Body for ObjectBody {
     }
 }
 
-/// Reads a file block by block on the blocking pool, one block ahead of who asks.
+/// A piece that is on its way: its file is being read until it was sent.
+struct Piece {
+    bytes: Bytes,
+    _file: Arc<OpenFile>,
+}
+
+impl AsRef<[u8]> for Piece {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+/// Gives what the kernel has in memory as it is mapped, untouched (`ledge_sendfile`); reads the rest block by block on the blocking
+/// pool, one block ahead of who asks.
 struct Reader {
     file: ObjectFile,
     /// What no read was started for yet.
@@ -142,6 +161,9 @@ impl Reader {
 
     fn poll_block(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
         if self.running.is_none() {
+            if let Some(piece) = self.take_mapped() {
+                return Poll::Ready(Some(Ok(piece)));
+            }
             self.start();
         }
         let Some(running) = &mut self.running else {
@@ -151,10 +173,30 @@ impl Reader {
         self.running = None;
         // A read that was cancelled: the runtime is ending.
         let block = block.unwrap_or_else(|error| Err(io::Error::other(error)));
-        if block.is_ok() {
+        if block.is_ok() && self.next_mapped().is_none() {
             self.start();
         }
         Poll::Ready(Some(block))
+    }
+
+    /// The next bytes, if they are mapped and in memory.
+    fn take_mapped(&mut self) -> Option<Bytes> {
+        let span = self.next_mapped()?;
+        let bytes = self.file.mapped.as_ref()?.slice(span);
+        self.rest.start += bytes.len() as u64;
+        let file = self.file.file.clone();
+        Some(Bytes::from_owner(Piece { bytes, _file: file }))
+    }
+
+    /// Where those are.
+    fn next_mapped(&self) -> Option<Range<usize>> {
+        let mapped = self.file.mapped.as_ref()?;
+        let end = self
+            .rest
+            .end
+            .min(self.rest.start.saturating_add(PIECE_BYTES));
+        let span = usize::try_from(self.rest.start).ok()?..usize::try_from(end).ok()?;
+        (!span.is_empty() && mapped.is_resident(span.clone())).then_some(span)
     }
 
     fn start(&mut self) {

@@ -5,6 +5,7 @@ mod cached;
 mod claims;
 mod error;
 mod held;
+mod hot;
 mod layout;
 mod leftovers;
 mod marks;
@@ -42,6 +43,7 @@ use ledge_core::digest::Digest;
 use cached::Cached;
 use claims::{Claim, Claims};
 use held::Held;
+use hot::Hot;
 use layout::Layout;
 use object::ObjectFile;
 
@@ -76,6 +78,7 @@ struct Owner {
 pub(crate) struct Inner {
     pub(crate) layout: Layout,
     pub(crate) held: Held,
+    pub(crate) hot: Hot,
     pub(crate) space: Space,
     pub(crate) quarantine: Quarantine,
     /// How long a leftover is kept.
@@ -108,6 +111,7 @@ impl BlobStore {
             layout,
             quarantine,
             held: Held::new(options.memory),
+            hot: Hot::default(),
             space: opened.space,
             leftovers: options.leftovers,
             claims: Claims::default(),
@@ -268,8 +272,13 @@ impl Inner {
 
     /// The object, or that there is none; none if that is not known without waiting.
     fn load_at_once(&self, digest: &Digest) -> Option<Option<Object>> {
-        let path = self.layout.object(digest);
         let reading = self.space.readers.enter(digest);
+        if let Some(hot) = self.hot.get(digest) {
+            self.space.note_use(digest);
+            let path = self.layout.object(digest);
+            return Some(Some(Object::in_file(ObjectFile::new(hot, reading, path))));
+        }
+        let (path, opened) = (self.layout.object(digest), self.hot.opening());
         let file = match cached::open(&path) {
             Cached::Open(file) => file,
             Cached::Missing => return Some(None),
@@ -277,20 +286,21 @@ impl Inner {
         };
         let size = file.metadata().ok()?.len();
         self.space.note_use(digest);
-        let file = ObjectFile::new(file, reading, path);
-        Some(Some(Object::in_file(file, size)))
+        let file = self.hot.hold(digest, file, size, opened);
+        Some(Some(Object::in_file(ObjectFile::new(file, reading, path))))
     }
 
     fn load(&self, digest: &Digest) -> Result<Option<Object>, StoreError> {
         let path = self.layout.object(digest);
         let reading = self.space.readers.enter(digest);
+        let opened = self.hot.opening();
         let Some(file) = found(File::open(&path)).map_err(StoreError::at(&path))? else {
             return Ok(None);
         };
         self.space.note_use(digest);
         let size = file.metadata().map_err(StoreError::at(&path))?.len();
-        let file = ObjectFile::new(file, reading, path);
-        Ok(Some(Object::in_file(file, size)))
+        let file = self.hot.hold(digest, file, size, opened);
+        Ok(Some(Object::in_file(ObjectFile::new(file, reading, path))))
     }
 }
 

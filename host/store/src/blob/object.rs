@@ -1,7 +1,6 @@
 //! A committed object, ready to be read.
 
 use std::fmt;
-use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
@@ -9,7 +8,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
+use ledge_sendfile::Mapped;
+use tokio::task::spawn_blocking;
 
+use super::hot::HotFile;
 use super::open_file::Reading;
 use super::{ObjectBody, OpenFile, StoreError, blocking};
 
@@ -30,6 +32,9 @@ enum Content {
 #[derive(Clone)]
 pub(super) struct ObjectFile {
     pub(super) file: Arc<OpenFile>,
+    pub(super) size: u64,
+    /// Its bytes for whoever only sends them.
+    pub(super) mapped: Option<Mapped>,
     pub(super) path: Arc<Path>,
 }
 
@@ -41,9 +46,9 @@ impl Object {
         }
     }
 
-    pub(super) fn in_file(file: ObjectFile, size: u64) -> Self {
+    pub(super) fn in_file(file: ObjectFile) -> Self {
         Self {
-            size,
+            size: file.size,
             content: Content::File(file),
         }
     }
@@ -56,7 +61,8 @@ impl Object {
     /// The bytes of `span`: offsets into the object, the end not included. A span that does not
     /// lie within the object gives a body that fails.
     ///
-    /// The body must be polled inside a tokio runtime.
+    /// It is for a socket: its frames may be mapped files, which nobody should read (`ledge_sendfile`); for that there is
+    /// [`Object::read`]. The body must be polled inside a tokio runtime.
     pub fn body(&self, span: Range<u64>) -> ObjectBody {
         if span.is_empty() {
             return ObjectBody::empty();
@@ -70,6 +76,26 @@ impl Object {
                 ObjectBody::from_memory(bytes.slice(span.start as usize..span.end as usize))
             }
             Content::File(file) => ObjectBody::from_file(file.clone(), span),
+        }
+    }
+
+    /// The bytes of `span`: offsets into the object, the end not included.
+    ///
+    /// # Errors
+    /// [`ErrorKind::UnexpectedEof`] if they do not all lie within the object, or what reading gives.
+    pub async fn read(&self, span: Range<u64>) -> io::Result<Bytes> {
+        match &self.content {
+            Content::Memory(bytes) => {
+                let at = |offset: u64| usize::try_from(offset).ok();
+                let part = at(span.start).zip(at(span.end));
+                let part = part.and_then(|(start, end)| bytes.get(start..end));
+                part.map(|part| bytes.slice_ref(part))
+                    .ok_or_else(|| ErrorKind::UnexpectedEof.into())
+            }
+            Content::File(file) => {
+                let file = file.clone();
+                spawn_blocking(move || file.read(span)).await?
+            }
         }
     }
 
@@ -102,9 +128,11 @@ impl fmt::Debug for Object {
 }
 
 impl ObjectFile {
-    pub(super) fn new(file: File, reading: Reading, path: PathBuf) -> Self {
+    pub(super) fn new(hot: HotFile, reading: Reading, path: PathBuf) -> Self {
         Self {
-            file: Arc::new(OpenFile::new(file, Some(reading))),
+            file: Arc::new(OpenFile::new(hot.file, Some(reading))),
+            size: hot.size,
+            mapped: hot.mapped,
             path: path.into(),
         }
     }

@@ -10,15 +10,15 @@ use ledge_core::digest::Digest;
 /// An object's open file, finished or not. Whoever has it reads on when the object is removed.
 #[derive(Debug)]
 pub struct OpenFile {
-    file: File,
+    file: Arc<File>,
     /// Dropped after the file is closed; none of a scratch file, which nobody else reads.
     _reading: Option<Reading>,
 }
 
 impl OpenFile {
-    pub(super) fn new(file: File, reading: Option<Reading>) -> Self {
+    pub(super) fn new(file: impl Into<Arc<File>>, reading: Option<Reading>) -> Self {
         Self {
-            file,
+            file: file.into(),
             _reading: reading,
         }
     }

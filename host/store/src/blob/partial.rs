@@ -222,9 +222,12 @@ impl Partial {
         self.store.settle(keeping);
         let file = ObjectFile {
             file: self.file.clone(),
+            size,
+            // Who asks for it next has it mapped.
+            mapped: None,
             path: path.into(),
         };
-        Ok(Object::in_file(file, size))
+        Ok(Object::in_file(file))
     }
 
     fn is_resumable(&self) -> bool {

@@ -37,6 +37,7 @@ impl Inner {
         if renamed.is_err() {
             self.drop_entry(digest);
         }
+        self.hot.remove(digest);
         renamed
     }
 
@@ -128,6 +129,7 @@ impl Inner {
         let path = self.layout.object(digest);
         let removed = found(fs::remove_file(&path)).map_err(StoreError::at(&path))?;
         self.held.remove(digest);
+        self.hot.remove(digest);
         let entry = self.drop_entry(digest);
         if let Some(entry) = entry.filter(|_| removed.is_some()) {
             self.space.readers.unlinked(digest, entry.disk);
