@@ -3,7 +3,6 @@
 
 mod bucket;
 mod limits;
-mod server;
 mod webdav;
 
 use std::fs;

@@ -40,6 +40,7 @@ mod referrers;
 mod resume;
 mod rooms;
 mod rules;
+mod serve;
 mod sha512;
 mod shapes;
 mod shared;

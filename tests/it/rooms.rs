@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 /// A room's folder, and which of our crates its manifest may name (beside those for its tests).
-const ROOMS: [(&str, &[&str]); 24] = [
+const ROOMS: [(&str, &[&str]); 26] = [
     ("components/blobs-http", &["ledge-core"]),
     ("components/core", &[]),
     ("components/registry", &["ledge-core"]),
@@ -66,8 +66,10 @@ const ROOMS: [(&str, &[&str]); 24] = [
     ("host/valkey", &["ledge-store"]),
     ("host/warm", &["ledge-console", "ledge-core"]),
     ("tests", &["ledge-store"]),
+    ("tests/hashing-guest", &["ledge-core"]),
     ("tests/hostile-guest", &[]),
     ("tests/spin-host", &[]),
+    ("tests/spin-platform", &[]),
     ("xtask", &[]),
     ("xtask/compose", &[]),
 ];

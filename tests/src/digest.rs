@@ -33,7 +33,8 @@ impl Hasher {
     }
 }
 
-fn named(algorithm: &str, hash: &[u8]) -> String {
+/// The digest of this algorithm and hash.
+pub(crate) fn named(algorithm: &str, hash: &[u8]) -> String {
     let mut text = format!("{algorithm}:");
     for byte in hash {
         // Writing to a String cannot fail.

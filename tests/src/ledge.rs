@@ -16,7 +16,7 @@ use crate::config::Config;
 use crate::http::{self, Request};
 use crate::process::Process;
 use crate::s3::S3;
-use crate::spin::{self, Start};
+use crate::spin::{self, Place, Start};
 
 /// A running Ledge with a store of its own.
 #[derive(Debug)]
@@ -89,6 +89,15 @@ impl Ledge {
     pub async fn start_spin(config: &Config) -> Result<Self> {
         let (folder, store) = folder(config)?;
         Self::spin(folder, store, ANY, &[], None).await
+    }
+
+    /// The same with its objects in a place that outlives it. It cannot be restarted.
+    ///
+    /// # Errors
+    /// As `start`.
+    pub async fn start_spin_at(config: &Config, place: &Place) -> Result<Self> {
+        let (folder, store) = folder(config)?;
+        Self::placed(folder, store, ANY, &[], place).await
     }
 
     /// Starts it at an address that its configuration may name.
@@ -177,16 +186,27 @@ impl Ledge {
             Some(bucket) => bucket,
             None => S3::start().await?,
         };
+        let place = Place::bucket(&bucket);
+        let mut ledge = Self::placed(folder, store, listen, environment, &place).await?;
+        ledge.bucket = Some(bucket);
+        Ok(ledge)
+    }
+
+    async fn placed(
+        folder: TempDir,
+        store: PathBuf,
+        listen: SocketAddr,
+        environment: &[(&str, OsString)],
+        place: &Place,
+    ) -> Result<Self> {
         let command = spin::command(&Start {
             listen,
             config: &folder.path().join(CONFIG),
             state: &store,
             environment,
-            bucket: &bucket,
+            place,
         })?;
-        let mut ledge = Self::run(folder, store, command).await?;
-        ledge.bucket = Some(bucket);
-        Ok(ledge)
+        Self::run(folder, store, command).await
     }
 
     async fn run(folder: TempDir, store: PathBuf, mut command: Command) -> Result<Self> {

@@ -32,5 +32,7 @@ pub mod relay;
 pub mod s3;
 pub mod script;
 pub mod secure;
+pub mod serve;
 pub mod spin;
 pub mod valkey;
+pub mod webdav;

@@ -76,6 +76,12 @@ impl S3 {
         format!("http://{}", self.address)
     }
 
+    /// Where it listens.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// The requests so far, or since they were forgotten: method, path and query.
     #[must_use]
     pub fn seen(&self) -> Vec<String> {

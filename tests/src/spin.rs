@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 
 use crate::ledge;
 use crate::s3::{BUCKET, KEY, S3, SECRET};
+use crate::webdav::WebDav;
 
 /// What of the host's command line a test decides.
 #[derive(Debug)]
@@ -23,8 +24,36 @@ pub(crate) struct Start<'a> {
     pub(crate) state: &'a Path,
     /// Environment variables that its configuration may mean.
     pub(crate) environment: &'a [(&'a str, OsString)],
-    /// Where its objects are.
-    pub(crate) bucket: &'a S3,
+    /// Where its objects are, unless its configuration names a bucket.
+    pub(crate) place: &'a Place,
+}
+
+/// Where the deployable component keeps objects.
+#[derive(Debug)]
+pub struct Place {
+    endpoint: String,
+    /// What `ledge_blobs` says of it.
+    store: Value,
+}
+
+impl Place {
+    /// The bucket of a server.
+    #[must_use]
+    pub fn bucket(server: &S3) -> Self {
+        let endpoint = server.endpoint();
+        let store = json!({
+            "kind": "s3", "endpoint": endpoint, "region": "us-east-1", "bucket": BUCKET,
+        });
+        Self { endpoint, store }
+    }
+
+    /// A server's folder.
+    #[must_use]
+    pub fn folder(server: &WebDav) -> Self {
+        let endpoint = server.endpoint();
+        let store = json!({ "kind": "http", "url": endpoint });
+        Self { endpoint, store }
+    }
 }
 
 /// Whether mirrors are started there: `LEDGE_HOST=spin`.
@@ -82,7 +111,7 @@ pub(crate) fn command(start: &Start<'_>) -> Result<Command> {
     Ok(command)
 }
 
-/// The configuration as variables, and the bucket of this test unless it names one.
+/// The configuration as variables, and the place of this test unless it names one.
 fn variables(start: &Start<'_>) -> Result<Map<String, Value>> {
     let mut told = ledge::program()?;
     told.args(["config", "spin", "--with-secrets", "--config"])
@@ -96,13 +125,10 @@ fn variables(start: &Start<'_>) -> Result<Map<String, Value>> {
     }
     let mut variables: Map<String, Value> = serde_json::from_slice(&output.stdout)?;
     if !variables.contains_key("ledge_blobs") {
-        let endpoint = start.bucket.endpoint();
-        let place = json!({ "store": {
-            "kind": "s3", "endpoint": endpoint, "region": "us-east-1", "bucket": BUCKET,
-        } });
+        let Place { endpoint, store } = start.place;
         for (name, value) in [
-            ("ledge_blobs", place.to_string()),
-            ("ledge_host_blobs", endpoint),
+            ("ledge_blobs", json!({ "store": store }).to_string()),
+            ("ledge_host_blobs", endpoint.clone()),
             ("ledge_blobs_key", KEY.to_owned()),
             ("ledge_blobs_secret", SECRET.to_owned()),
         ] {

@@ -19,6 +19,9 @@ pub(crate) enum Command {
         /// Build what is deployed to Spin instead: `target/spin/ledge.wasm`, which `spin.toml` names.
         #[arg(long)]
         spin: bool,
+        /// Build the same with a component that plays Spin, for any host of WASI 0.3: `target/spin/ledge-wasi.wasm`.
+        #[arg(long, conflicts_with = "spin")]
+        wasi: bool,
     },
     /// Build, then run `ledge serve` with these arguments.
     Run {
@@ -47,7 +50,7 @@ pub(crate) enum Command {
 /// Which tests to run.
 #[derive(Debug, Args)]
 pub(crate) struct Selection {
-    /// Run the end-to-end suite on Ledge's host and on this one, and compare.
+    /// Run what is for another host than Ledge's own.
     #[arg(long, value_enum)]
     pub(crate) host: Option<Host>,
     /// Run only the tests whose name contains this.
@@ -60,8 +63,12 @@ pub(crate) struct Selection {
 /// A host beside Ledge's own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Host {
-    /// A small one that provides what Spin does, with the deployable component.
+    /// A small one that provides what Spin does, with the deployable component: the end-to-end suite on it and on
+    /// Ledge's own, compared.
     Spin,
+    /// `wasmtime serve`, with the deployable component: the tests that are about it. They run in every run where
+    /// wasmtime is installed; this installs it.
+    Wasmtime,
 }
 
 #[cfg(test)]

@@ -20,7 +20,10 @@ pub(crate) const BLOBS: &str = "ledge-blobs-http";
 
 /// What a component's code may use beside WebAssembly's core: the library that hashes every byte has code for
 /// vectors, and every host that it is for has them. What they are worth was not measured.
-const FEATURES: [(&str, &str); 1] = [(BLOBS, "-Ctarget-feature=+simd128")];
+const FEATURES: [(&str, &str); 2] = [(BLOBS, VECTORS), ("ledge-hashing-guest", VECTORS)];
+
+/// Instructions on 16 bytes at a time.
+const VECTORS: &str = "-Ctarget-feature=+simd128";
 
 /// Separates flags in `CARGO_ENCODED_RUSTFLAGS`, so that a path may have spaces (cargo's reference, "Environment
 /// Variables").
@@ -90,7 +93,7 @@ fn features(package: &str) -> Option<&'static str> {
 /// Other flags make other crates of the same names: where they are, nothing else is built.
 fn target(workspace: &Workspace, package: &str) -> PathBuf {
     match features(package) {
-        Some(_) => workspace.wasm_target().join(package),
+        Some(_) => workspace.wasm_target().join("vectors"),
         None => workspace.wasm_target(),
     }
 }

@@ -18,6 +18,7 @@ mod limits;
 mod lint;
 mod progress;
 mod run;
+mod serve;
 mod spin;
 mod summary;
 mod test;
@@ -42,12 +43,13 @@ fn dispatch(cli: &cli::Cli) -> anyhow::Result<()> {
     let workspace = workspace::Workspace::find()?;
     match &cli.command {
         cli::Command::Setup => toolchain::ensure(&workspace).map(drop),
-        cli::Command::Build { spin: false } => build::build(&workspace, &[]).map(drop),
-        cli::Command::Build { spin: true } => spin::build(&workspace),
+        cli::Command::Build { spin: true, .. } => spin::build(&workspace),
+        cli::Command::Build { wasi: true, .. } => spin::build_wasi(&workspace),
+        cli::Command::Build { .. } => build::build(&workspace, &[]).map(drop),
         cli::Command::Run { arguments } => run::run(&workspace, arguments),
         cli::Command::Test(selection) => match selection.host {
             Some(cli::Host::Spin) => hosts::compare(&workspace, selection),
-            None => test::test(&workspace, selection),
+            Some(cli::Host::Wasmtime) | None => test::test(&workspace, selection),
         },
         cli::Command::Demo { arguments } => demo::demo(&workspace, arguments),
         cli::Command::Bench { arguments } => bench::bench(&workspace, arguments),

@@ -3,6 +3,7 @@
 use std::env;
 use std::ffi::OsString;
 use std::io::{self, BufRead as _, BufReader, IsTerminal as _, Read, Write};
+use std::path::PathBuf;
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
@@ -10,11 +11,12 @@ use std::thread;
 use anyhow::{Context as _, Result, bail};
 
 use crate::build;
-use crate::cli::Selection;
+use crate::cli::{Host, Selection};
 use crate::clients;
 use crate::component;
 use crate::exec;
 use crate::progress::{Step, say};
+use crate::serve::{self, Served};
 use crate::spin::{HOST, Hosted};
 use crate::summary::Summary;
 use crate::workspace::Workspace;
@@ -29,16 +31,22 @@ pub(crate) fn test(workspace: &Workspace, selection: &Selection) -> Result<()> {
     let (package, variable) = HOSTILE;
     let hostile = component::build(workspace, built.toolchain, package)?;
     let hosted = Hosted::new(workspace, &built)?;
+    let wasmtime = wasmtime(workspace, selection)?;
+    let served =
+        wasmtime.map(|wasmtime| Served::new(workspace, built.toolchain, &hosted, wasmtime));
 
     let step = Step::begin("testing");
     let mut cargo = build::host_cargo(workspace, "test");
     built.tell(&mut cargo);
     hosted.tell(&mut cargo);
+    if let Some(served) = served.transpose()? {
+        served.tell(&mut cargo);
+    }
     cargo
         .arg("--no-fail-fast")
         .env(variable, hostile)
         .env("PATH", path()?)
-        .args(&selection.filter)
+        .args(wanted(selection))
         .arg("--")
         .args(&selection.arguments);
     if io::stderr().is_terminal() {
@@ -57,6 +65,20 @@ pub(crate) fn test(workspace: &Workspace, selection: &Selection) -> Result<()> {
         );
     }
     Ok(())
+}
+
+/// The second host, if it is there. Where it is asked for, it is put there: compiling it takes as long as Ledge.
+fn wasmtime(workspace: &Workspace, selection: &Selection) -> Result<Option<PathBuf>> {
+    if selection.host == Some(Host::Wasmtime) {
+        return serve::ensure(workspace).map(Some);
+    }
+    Ok(serve::found(workspace))
+}
+
+/// What the names of tests have to contain.
+fn wanted(selection: &Selection) -> Option<&str> {
+    let all = (selection.host == Some(Host::Wasmtime)).then_some(serve::MODULE);
+    selection.filter.as_deref().or(all)
 }
 
 /// Where tests look for programs.

@@ -6,9 +6,9 @@ use anyhow::{Result, ensure};
 use ledge_tests::images::{self, Image};
 use ledge_tests::origin::Origin;
 use ledge_tests::script::{Act, Rule};
+use ledge_tests::webdav::WebDav;
 use serde_json::json;
 
-use super::server::WebDav;
 use super::{Spin, key};
 use crate::site::{REPOSITORY, blob, is, manifest};
 
@@ -22,7 +22,7 @@ impl Site {
     async fn start(image: &Image, commit: &str) -> Result<Self> {
         let origin = Origin::start().await?;
         origin.put(REPOSITORY, "v1", image);
-        let server = WebDav::start().await?;
+        let server = WebDav::start(None).await?;
         let settings = json!({ "store": {
             "kind": "http", "url": format!("{}/mirror", server.endpoint()), "commit": commit,
         } });

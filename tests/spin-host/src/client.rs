@@ -18,7 +18,7 @@ use hyper_util::client::legacy::Client as Pool;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use rustls::{ClientConfig, RootCertStore};
-use tokio::time::{Instant, Sleep, sleep, timeout};
+use tokio::time::{Sleep, sleep, timeout};
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
 use crate::egress::Allowed;
@@ -50,11 +50,14 @@ impl Client {
             .context("no TLS")?
             .with_root_certificates(roots)
             .with_no_client_auth();
+        let mut plain = HttpConnector::new();
+        plain.enforce_http(false);
+        plain.set_nodelay(true);
         let connector = HttpsConnectorBuilder::new()
             .with_tls_config(tls)
             .https_or_http()
             .enable_http1()
-            .build();
+            .wrap_connector(plain);
         Ok(Self {
             pool: Pool::builder(TokioExecutor::new()).build(connector),
             allowed,
@@ -109,8 +112,9 @@ pin_project_lite::pin_project! {
     struct Timed {
         #[pin]
         body: Incoming,
+        // From the moment that a frame is waited for: most are there when they are asked for.
         #[pin]
-        sleep: Sleep,
+        sleep: Option<Sleep>,
         between: Duration,
     }
 }
@@ -119,7 +123,7 @@ impl Timed {
     fn new(body: Incoming, between: Duration) -> Self {
         Self {
             body,
-            sleep: sleep(between),
+            sleep: None,
             between,
         }
     }
@@ -135,10 +139,15 @@ impl Body for Timed {
     ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         let mut this = self.project();
         if let Poll::Ready(frame) = this.body.poll_frame(cx) {
-            this.sleep.as_mut().reset(Instant::now() + *this.between);
+            this.sleep.set(None);
             return Poll::Ready(frame.map(|frame| frame.map_err(Error::from)));
         }
-        ready!(this.sleep.poll(cx));
+        if this.sleep.is_none() {
+            this.sleep.set(Some(sleep(*this.between)));
+        }
+        if let Some(sleep) = this.sleep.as_pin_mut() {
+            ready!(sleep.poll(cx));
+        }
         Poll::Ready(Some(Err(Error::ConnectionReadTimeout)))
     }
 

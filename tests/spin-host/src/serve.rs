@@ -50,6 +50,7 @@ pub(crate) fn up(up: &Up) -> Result<()> {
         println!("listening on http://{}", listener.local_addr()?);
         loop {
             let (socket, peer) = listener.accept().await?;
+            socket.set_nodelay(true)?;
             let host = host.clone();
             tokio::spawn(async move {
                 let service = service_fn(|request| host.clone().answer(request, peer));

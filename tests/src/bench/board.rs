@@ -37,6 +37,18 @@ pub enum Metric {
     ReadMib,
     /// What [`Self::PeakMib`] is above that of the smallest store.
     MemoryOverSmall,
+    /// Megabytes a second of what was not stored.
+    ColdThroughput,
+    /// Throughput by that of the bucket, without anything between it and the client.
+    RateToBucket,
+    /// Throughput by that of a bare proxy in front of the same bucket.
+    RateToProxy,
+    /// The most linear memory that one instance of the component had.
+    GuestMib,
+    /// The most memory that the host's process had, files' pages too: `VmHWM`.
+    HighWaterMib,
+    /// Seconds of processors' time, of a server and of nobody else, for each GB (10⁹ bytes) that it sent.
+    CpuPerGb,
     /// 1 if the client got the right bytes.
     Right,
     /// 1 if the right bytes were stored.
@@ -77,6 +89,12 @@ impl Metric {
             Self::StartAfterKill => ("start_after_kill_s", "s", 3),
             Self::ReadMib => ("read_mib", "MiB", 1),
             Self::MemoryOverSmall => ("memory_over_small_mib", "MiB", 1),
+            Self::ColdThroughput => ("cold_throughput", "MB/s", 1),
+            Self::RateToBucket => ("rate_to_bucket", "ratio", 3),
+            Self::RateToProxy => ("rate_to_proxy", "ratio", 3),
+            Self::GuestMib => ("guest_mib", "MiB", 2),
+            Self::HighWaterMib => ("high_water_mib", "MiB", 1),
+            Self::CpuPerGb => ("cpu_s_per_gb", "s/GB", 3),
             Self::Right => ("right", "0/1", 0),
             Self::StoredRight => ("stored_right", "0/1", 0),
             Self::StoredWrong => ("stored_wrong", "0/1", 0),

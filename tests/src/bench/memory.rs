@@ -54,12 +54,15 @@ fn resident(processes: &[i32]) -> u64 {
 
 /// Of one `/proc/PID/status`, which counts in KiB (proc(5)). Pages of files are not the server's own.
 fn own(status: &str) -> u64 {
-    let field = |name: &str| {
-        let line = status.lines().find_map(|line| line.strip_prefix(name));
-        line.and_then(|line| line.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok())
-            .unwrap_or_default()
-    };
-    (field("RssAnon:") + field("RssShmem:")) * 1024
+    let field = |name: &str| field(status, name).unwrap_or_default();
+    field("RssAnon:") + field("RssShmem:")
+}
+
+/// Bytes that a line of it says.
+fn field(status: &str, name: &str) -> Option<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+    let number: u64 = line.trim().strip_suffix(" kB")?.trim().parse().ok()?;
+    Some(number * 1024)
 }
 
 /// Bytes that a process had read from a disk (proc(5), `/proc/PID/io`).
@@ -72,6 +75,15 @@ pub fn read_from_disk(process: i32) -> Result<u64> {
         .lines()
         .find_map(|line| line.strip_prefix("read_bytes: "));
     line.context("no read_bytes")?.parse().context(io)
+}
+
+/// The most bytes that a process had in memory at any time, files' pages too: `VmHWM` (proc(5)).
+///
+/// # Errors
+/// If the process is gone.
+pub fn high_water(process: i32) -> Result<u64> {
+    let status = fs::read_to_string(format!("/proc/{process}/status"))?;
+    field(&status, "VmHWM:").context("no VmHWM")
 }
 
 /// Bytes as reports tell them.

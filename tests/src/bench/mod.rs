@@ -19,12 +19,14 @@ pub mod hyper;
 pub mod load;
 pub mod memory;
 pub mod peers;
+pub mod processor;
 pub mod pull;
 pub mod reader;
 pub mod report;
 pub mod sample;
 pub mod slow_readers;
 pub mod soak;
+pub mod spin;
 pub mod warm;
 pub mod wrk;
 
@@ -57,6 +59,8 @@ pub enum Suite {
     Fleet,
     /// A thousand, a hundred thousand and a million objects, asked for at random: only if it is named.
     Growth,
+    /// A layer of 1 GiB through the component that is deployed to Spin: only if it is named.
+    Spin,
 }
 
 /// How it is measured.
@@ -115,6 +119,7 @@ impl Suite {
             Self::Soak => soak::run(options).await?,
             Self::Bounded => bounded::run().await?,
             Self::Fleet => fleet::run(options).await?,
+            Self::Spin => spin::run(options).await?,
             Self::Growth => {
                 growth::run(Plan {
                     rounds: options.rounds.min(growth::ROUNDS),

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use anyhow::{Context, Result};
 use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
 use ledge_tests::bench::peers::Kind;
+use ledge_tests::bench::spin::proxy;
 use ledge_tests::bench::{Options, Suite, hyper, report};
 use ledge_tests::{interrupt, process};
 
@@ -20,7 +21,7 @@ struct Command {
 
 #[derive(Debug, Args)]
 struct Bench {
-    /// What to measure; all of it but `soak`, `bounded` and `growth` if nothing is named.
+    /// What to measure; all of it but `soak`, `bounded`, `fleet`, `growth` and `spin` if nothing is named.
     #[arg(value_enum)]
     cases: Vec<Suite>,
     /// Print one JSON object a line, and the tables to standard error.
@@ -67,6 +68,12 @@ enum Hidden {
         /// What to serve.
         paths: Vec<String>,
     },
+    /// Passes requests on to another server.
+    #[command(name = proxy::MODE, hide = true)]
+    ServeProxy {
+        /// The other server.
+        to: SocketAddr,
+    },
 }
 
 #[tokio::main]
@@ -76,6 +83,7 @@ async fn main() -> Result<()> {
         Some(Hidden::ServeHyper { from, paths }) => {
             hyper::serve(from, &paths).await.context("serving")
         }
+        Some(Hidden::ServeProxy { to }) => proxy::serve(to).await.context("passing on"),
         None => interrupt::or(bench(command.bench)).await,
     }
 }
@@ -105,7 +113,7 @@ async fn bench(bench: Bench) -> Result<()> {
     Ok(())
 }
 
-/// Without what is named twice; `coalesce` has the ranges in it, and `soak`, `bounded` and `growth` must be named.
+/// Without what is named twice; `coalesce` has the ranges in it, and what takes minutes must be named.
 fn suites(named: Vec<Suite>) -> Vec<Suite> {
     let all = if named.is_empty() {
         let variants = Suite::value_variants().iter().copied();
@@ -113,7 +121,7 @@ fn suites(named: Vec<Suite>) -> Vec<Suite> {
             .filter(|suite| {
                 !matches!(
                     suite,
-                    Suite::Soak | Suite::Bounded | Suite::Fleet | Suite::Growth
+                    Suite::Soak | Suite::Bounded | Suite::Fleet | Suite::Growth | Suite::Spin
                 )
             })
             .collect()
@@ -185,6 +193,7 @@ mod tests {
         assert!(!suites(Vec::new()).contains(&Suite::Soak));
         assert!(!suites(Vec::new()).contains(&Suite::Bounded));
         assert!(!suites(Vec::new()).contains(&Suite::Growth));
+        assert!(!suites(Vec::new()).contains(&Suite::Spin));
         assert_eq!(suites(vec![Suite::Soak]), [Suite::Soak]);
     }
 }

@@ -6,25 +6,31 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context as _, Result};
-use ledge_tests::files;
-use ledge_tests::process::Process;
 use tempfile::TempDir;
+
+use crate::files;
+use crate::process::Process;
 
 /// How often a port may turn out to be somebody else's.
 const TRIES: u32 = 3;
 
-/// A running server with an empty folder.
-pub(super) struct WebDav {
+/// A running server. Dropping it removes its folder.
+#[derive(Debug)]
+pub struct WebDav {
     _process: Process,
     folder: TempDir,
     address: SocketAddr,
 }
 
 impl WebDav {
-    pub(super) async fn start() -> Result<Self> {
+    /// Starts one with an empty folder. It sends each client at most so many bytes a second, if that is said.
+    ///
+    /// # Errors
+    /// If it is not installed or does not start.
+    pub async fn start(rate: Option<u64>) -> Result<Self> {
         let mut tries = 1;
         loop {
-            match Self::launch().await {
+            match Self::launch(rate).await {
                 Err(error) if tries == TRIES => return Err(error),
                 Err(_) => tries += 1,
                 started => return started,
@@ -32,13 +38,13 @@ impl WebDav {
         }
     }
 
-    async fn launch() -> Result<Self> {
+    async fn launch(rate: Option<u64>) -> Result<Self> {
         let program = files::program("nginx").context("nginx is not installed")?;
         let folder = tempfile::Builder::new().prefix("ledge-webdav-").tempdir()?;
         // nginx cannot say which port it got, so one is chosen for it.
         let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
         let config = folder.path().join("nginx.conf");
-        fs::write(&config, configuration(&folder, address))?;
+        fs::write(&config, configuration(&folder, address, rate))?;
         fs::create_dir(folder.path().join("data"))?;
         let mut command = Command::new(program);
         command.arg("-p").arg(folder.path()).arg("-c").arg(&config);
@@ -52,13 +58,21 @@ impl WebDav {
         })
     }
 
-    /// Where it listens.
-    pub(super) fn endpoint(&self) -> String {
+    /// Where it listens, as a URL.
+    #[must_use]
+    pub fn endpoint(&self) -> String {
         format!("http://{}", self.address)
     }
 
+    /// Where it listens.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// What it keeps, by path.
-    pub(super) fn files(&self) -> Vec<PathBuf> {
+    #[must_use]
+    pub fn files(&self) -> Vec<PathBuf> {
         let data = self.folder.path().join("data");
         let files = files::under(&data).into_iter();
         files
@@ -67,8 +81,10 @@ impl WebDav {
     }
 }
 
-fn configuration(folder: &TempDir, address: SocketAddr) -> String {
+fn configuration(folder: &TempDir, address: SocketAddr, rate: Option<u64>) -> String {
     let folder = folder.path().display();
+    // 0 is no limit.
+    let rate = rate.unwrap_or_default();
     format!(
         r#"daemon off;
 master_process off;
@@ -78,6 +94,8 @@ error_log stderr notice;
 events {{ worker_connections 256; }}
 http {{
     access_log off;
+    sendfile on;
+    limit_rate {rate};
     client_max_body_size 0;
     client_body_temp_path {folder}/body;
     proxy_temp_path {folder}/proxy;
