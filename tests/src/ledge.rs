@@ -347,7 +347,8 @@ fn command_at(listen: SocketAddr, config: &Path, store: &Path) -> Result<Command
     Ok(command)
 }
 
-fn address(line: &str) -> Option<SocketAddr> {
+/// The address in the line of the log that says it.
+pub(crate) fn address(line: &str) -> Option<SocketAddr> {
     let (_, rest) = line.split_once("listening on http://")?;
     // Colours and quotes may follow.
     let end = rest

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result};
@@ -26,7 +27,7 @@ const HTPASSWD: &str = "puller:$2b$04$qf5ettjVObA5b2FNrt4tAOeMiOQJPu0Mbkb1F98NmP
 pub struct Registry {
     // Ended before its folder is removed.
     process: Process,
-    _folder: TempDir,
+    folder: TempDir,
     target: Target,
 }
 
@@ -74,7 +75,7 @@ impl Registry {
         let authorization = (access == Access::Password).then(basic);
         Ok(Self {
             process,
-            _folder: folder,
+            folder,
             target: Target {
                 address,
                 authorization,
@@ -92,6 +93,12 @@ impl Registry {
     #[must_use]
     pub fn id(&self) -> i32 {
         self.process.id()
+    }
+
+    /// The folder of its files.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     /// Fills it.

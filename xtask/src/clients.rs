@@ -30,6 +30,14 @@ pub(crate) const ZSTD: Client = Client {
     package: "zstd",
     programs: &["zstd"],
 };
+pub(crate) const CURL: Client = Client {
+    package: "curl",
+    programs: &["curl"],
+};
+pub(crate) const H2LOAD: Client = Client {
+    package: "nghttp2-client",
+    programs: &["h2load"],
+};
 pub(crate) const WRK: Client = Client {
     package: "wrk",
     programs: &["wrk"],

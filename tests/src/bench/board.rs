@@ -15,6 +15,12 @@ pub enum Metric {
     OriginRequests,
     /// Until the last client was done.
     Seconds,
+    /// Milliseconds within which half of the answers came.
+    P50Ms,
+    /// Milliseconds within which 99 of 100 answers came.
+    P99Ms,
+    /// That beside other work, by that without.
+    P99ToIdle,
     /// Clients that did not get every byte right in time.
     Failed,
     /// Milliseconds to the first byte of a body beyond those of the origin itself.
@@ -78,6 +84,9 @@ impl Metric {
             Self::OriginBytesRatio => ("origin_bytes_ratio", "ratio", 5),
             Self::OriginRequests => ("origin_requests", "requests", 0),
             Self::Seconds => ("seconds", "s", 3),
+            Self::P50Ms => ("p50_ms", "ms", 3),
+            Self::P99Ms => ("p99_ms", "ms", 3),
+            Self::P99ToIdle => ("p99_to_idle", "ratio", 2),
             Self::Failed => ("failed", "clients", 0),
             Self::AddedMs => ("added_ms", "ms", 3),
             Self::TimeRatioToDirect => ("time_ratio_to_direct", "ratio", 4),

@@ -28,7 +28,7 @@ use crate::http;
 use crate::ledge::Ledge;
 use crate::origin::Origin;
 
-mod stock;
+pub(in crate::bench) mod stock;
 
 use stock::{Asked, Stock};
 

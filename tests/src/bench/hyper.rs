@@ -13,7 +13,8 @@ use http::{HeaderMap, Request, Response};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto;
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::http as client;
@@ -25,9 +26,17 @@ pub const MODE: &str = "serve-hyper";
 /// A yardstick that runs.
 #[derive(Debug)]
 pub struct Yardstick {
-    _process: Process,
+    process: Process,
     /// Where it listens.
     pub address: SocketAddr,
+}
+
+impl Yardstick {
+    /// Its process id.
+    #[must_use]
+    pub fn id(&self) -> i32 {
+        self.process.id()
+    }
 }
 
 /// Starts this program again as a yardstick that serves the `paths` of `from`.
@@ -42,10 +51,7 @@ pub async fn start(from: SocketAddr, paths: &[&str]) -> Result<Yardstick> {
         .trim_start_matches("listening on ")
         .parse()
         .context("an address")?;
-    Ok(Yardstick {
-        _process: process,
-        address,
-    })
+    Ok(Yardstick { process, address })
 }
 
 type Answers = Arc<HashMap<String, (HeaderMap, Bytes)>>;
@@ -79,7 +85,7 @@ async fn connection(stream: TcpStream, answers: Answers) {
         let answer = answer(&answers, request.uri().path());
         async move { Ok::<_, Infallible>(answer) }
     });
-    let _ = hyper::server::conn::http1::Builder::new()
+    let _ = auto::Builder::new(TokioExecutor::new())
         .serve_connection(TokioIo::new(stream), serve)
         .await;
 }

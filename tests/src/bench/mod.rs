@@ -24,6 +24,7 @@ pub mod pull;
 pub mod reader;
 pub mod report;
 pub mod sample;
+pub mod serve;
 pub mod slow_readers;
 pub mod soak;
 pub mod spin;
@@ -39,6 +40,8 @@ use peers::Kind;
 pub enum Suite {
     /// Manifests and a blob of 1 MiB, all stored: beside bare hyper.
     Warm,
+    /// Everything stored, beside nginx, a registry and bare hyper: only if it is named.
+    Serve,
     /// Many clients, one cold image, a slow link: whole layers, and then `coalesce-ranges`.
     Coalesce,
     /// The same with containerd 2.1's ranges only.
@@ -68,8 +71,10 @@ pub enum Suite {
 pub struct Options {
     /// At least one.
     pub rounds: u32,
-    /// Seconds a case, server and round of `warm` and `growth`.
+    /// Seconds a case, server and round of `warm`, `growth` and `serve`.
     pub seconds: u32,
+    /// What of `serve` is measured; all of it if empty.
+    pub cases: Vec<serve::Case>,
     /// Without repetition.
     pub servers: Vec<Kind>,
     /// Clients of `coalesce`.
@@ -128,6 +133,7 @@ impl Suite {
                 .await?
             }
             Self::Faults => return faults::run(options).await,
+            Self::Serve => return serve::run(options).await,
         };
         Ok(Outcome {
             table: report::table(&series),

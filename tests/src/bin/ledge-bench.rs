@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use anyhow::{Context, Result};
 use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
 use ledge_tests::bench::peers::Kind;
+use ledge_tests::bench::serve::Case;
 use ledge_tests::bench::spin::proxy;
 use ledge_tests::bench::{Options, Suite, hyper, report};
 use ledge_tests::{interrupt, process};
@@ -21,7 +22,7 @@ struct Command {
 
 #[derive(Debug, Args)]
 struct Bench {
-    /// What to measure; all of it but `soak`, `bounded`, `fleet`, `growth` and `spin` if nothing is named.
+    /// What to measure; all of it but `serve`, `soak`, `bounded`, `fleet`, `growth` and `spin` if nothing is named.
     #[arg(value_enum)]
     cases: Vec<Suite>,
     /// Print one JSON object a line, and the tables to standard error.
@@ -30,10 +31,13 @@ struct Bench {
     /// How often every case is measured; `coalesce` and `growth` take at most 3 rounds, and others than Ledge one; `soak` and `bounded` take one.
     #[arg(long, default_value_t = 5, value_parser = value_parser!(u32).range(1..))]
     rounds: u32,
-    /// Seconds a case, server and round of `warm` and `growth`.
+    /// What of `serve` is measured; all of it if nothing is named.
+    #[arg(long = "cases", value_enum, value_delimiter = ',')]
+    serve_cases: Vec<Case>,
+    /// Seconds a case, server and round of `warm`, `growth` and `serve`.
     #[arg(long, default_value_t = 5, value_parser = value_parser!(u32).range(1..))]
     seconds: u32,
-    /// Which mirrors are measured; `warm` has its own.
+    /// Which mirrors are measured; `warm` has its own. `serve` knows bare hyper, too.
     #[arg(
         long,
         value_enum,
@@ -94,6 +98,7 @@ async fn bench(bench: Bench) -> Result<()> {
     let options = Options {
         rounds: bench.rounds,
         seconds: bench.seconds,
+        cases: bench.serve_cases,
         servers: unique(bench.servers),
         clients: bench.clients,
         megabytes: bench.megabytes,
@@ -121,7 +126,12 @@ fn suites(named: Vec<Suite>) -> Vec<Suite> {
             .filter(|suite| {
                 !matches!(
                     suite,
-                    Suite::Soak | Suite::Bounded | Suite::Fleet | Suite::Growth | Suite::Spin
+                    Suite::Serve
+                        | Suite::Soak
+                        | Suite::Bounded
+                        | Suite::Fleet
+                        | Suite::Growth
+                        | Suite::Spin
                 )
             })
             .collect()
@@ -174,6 +184,9 @@ mod tests {
             parsed(&["soak", "--soak-clients", "7"]).bench.soak_clients,
             7
         );
+        let serve = parsed(&["serve", "--cases", "blob-1m,cpu"]).bench;
+        assert_eq!(serve.cases, [Suite::Serve]);
+        assert_eq!(serve.serve_cases, [Case::Blob1m, Case::Cpu]);
         assert!(
             parsed(&["serve-hyper", "127.0.0.1:1", "/a"])
                 .hidden
@@ -190,6 +203,7 @@ mod tests {
         assert_eq!(suites(vec![Suite::CoalesceRanges]), [Suite::CoalesceRanges]);
         assert!(!suites(Vec::new()).contains(&Suite::CoalesceRanges));
         assert!(suites(Vec::new()).contains(&Suite::Warm));
+        assert!(!suites(Vec::new()).contains(&Suite::Serve));
         assert!(!suites(Vec::new()).contains(&Suite::Soak));
         assert!(!suites(Vec::new()).contains(&Suite::Bounded));
         assert!(!suites(Vec::new()).contains(&Suite::Growth));

@@ -48,7 +48,7 @@ const LOOK: Duration = Duration::from_millis(50);
 
 /// What is asked for.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Asked {
+pub(in crate::bench) enum Asked {
     /// Manifests by their tags.
     Tags,
     /// Manifests by their digests.
@@ -59,14 +59,14 @@ pub(super) enum Asked {
 
 /// A request, and what must come.
 #[derive(Debug)]
-pub(super) struct Wanted {
-    pub(super) path: String,
-    pub(super) digest: String,
+pub(in crate::bench) struct Wanted {
+    pub(in crate::bench) path: String,
+    pub(in crate::bench) digest: String,
 }
 
 /// A store of images, each a manifest and a blob.
 #[derive(Debug)]
-pub(super) struct Stock {
+pub(in crate::bench) struct Stock {
     seed: u64,
     /// The digests of manifest and blob, by image.
     images: Vec<[Box<str>; 2]>,
@@ -93,7 +93,7 @@ impl Stock {
     ///
     /// # Errors
     /// If the patterns cannot be pulled, or the disk is full.
-    pub(super) async fn fill(seed: u64, objects: u64, origin: &Origin) -> Result<Self> {
+    pub(in crate::bench) async fn fill(seed: u64, objects: u64, origin: &Origin) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("ledge-growth-").tempdir()?;
         let store = folder.path().join("store");
         let patterns = [
@@ -111,12 +111,12 @@ impl Stock {
     }
 
     /// The store's directory.
-    pub(super) fn store(&self) -> &Path {
+    pub(in crate::bench) fn store(&self) -> &Path {
         &self.store
     }
 
     /// Reads every file, so that the kernel has it in memory.
-    pub(super) async fn read(&self) -> Result<()> {
+    pub(in crate::bench) async fn read(&self) -> Result<()> {
         let store = self.store.clone();
         let read = move || {
             for path in files::under(&store) {
@@ -128,7 +128,7 @@ impl Stock {
     }
 
     /// `count` paths, a line each, drawn at random.
-    pub(super) fn draw(&self, asked: Asked, count: usize) -> String {
+    pub(in crate::bench) fn draw(&self, asked: Asked, count: usize) -> String {
         let mut random = StdRng::seed_from_u64(self.seed ^ asked as u64);
         let mut paths = String::new();
         for _ in 0..count {
@@ -140,7 +140,7 @@ impl Stock {
     }
 
     /// One of the requests, far from the one before.
-    pub(super) fn wanted(&self, asked: Asked, number: usize) -> Wanted {
+    pub(in crate::bench) fn wanted(&self, asked: Asked, number: usize) -> Wanted {
         // The golden ratio's part of 2^32: a sequence that comes near to every place (Knuth, volume 3).
         let place = number.wrapping_mul(2_654_435_769) % self.images.len();
         self.request(asked, place)

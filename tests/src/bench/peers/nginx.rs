@@ -22,14 +22,14 @@ const IDLE_SECONDS: u64 = 60;
 const TRIES: u32 = 3;
 
 /// What it is started with: its folder, and where it listens.
-type Configuration<'a> = dyn Fn(&Path, SocketAddr) -> String + Sync + 'a;
+pub(in crate::bench) type Configuration<'a> = dyn Fn(&Path, SocketAddr) -> String + Sync + 'a;
 
 /// A running nginx with a folder of its own.
 #[derive(Debug)]
 pub struct Nginx {
     // Ended before its folder is removed.
     process: Process,
-    _folder: TempDir,
+    folder: TempDir,
     address: SocketAddr,
 }
 
@@ -50,7 +50,12 @@ impl Nginx {
         Self::serve(&|folder, address| files_of(folder, address, store)).await
     }
 
-    async fn serve(configuration: &Configuration<'_>) -> Result<Self> {
+    /// Starts one with this configuration, which is told its folder, and where to listen. It must say
+    /// notices on standard error.
+    ///
+    /// # Errors
+    /// As of [`Nginx::start`].
+    pub(in crate::bench) async fn serve(configuration: &Configuration<'_>) -> Result<Self> {
         let mut tries = 1;
         loop {
             match Self::launch(configuration).await {
@@ -72,7 +77,7 @@ impl Nginx {
         command.arg("-p").arg(folder.path()).arg("-c").arg(&config);
         let nginx = Self {
             process: Process::spawn("nginx", &mut command)?,
-            _folder: folder,
+            folder,
             address,
         };
         nginx.process.line("start worker process ").await?;
@@ -83,8 +88,13 @@ impl Nginx {
         self.address
     }
 
-    pub(super) fn id(&self) -> i32 {
+    pub(in crate::bench) fn id(&self) -> i32 {
         self.process.id()
+    }
+
+    /// The folder of its files.
+    pub(in crate::bench) fn folder(&self) -> &Path {
+        self.folder.path()
     }
 }
 
